@@ -1,0 +1,1 @@
+"""Datasets: where rows come from, the span contract and what each column means."""

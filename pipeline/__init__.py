@@ -1,0 +1,1 @@
+"""The wiring: configuration, the DAG in stages, the local runner, the command line."""

@@ -1,0 +1,1 @@
+"""What runs where a model is served: never imports tfx."""

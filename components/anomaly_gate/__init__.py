@@ -1,0 +1,1 @@
+"""Stops a run whose data breaks the schema, and says why."""

@@ -1,0 +1,1 @@
+"""Finds the model a candidate is compared with."""

@@ -1,0 +1,1 @@
+"""ExampleGen over spans of Parquet or CSV files, column-wise."""

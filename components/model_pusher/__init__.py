@@ -1,0 +1,1 @@
+"""Publishes a blessed model as the next version, or says why not."""

@@ -1,0 +1,1 @@
+"""The curated schema in git rules; what the data proposes is compared with it."""

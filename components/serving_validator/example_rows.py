@@ -1,0 +1,34 @@
+"""Takes the first rows of a split as a client would send them: without the label."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def write_request_rows(
+    split_uri: str, rows_file: Path, *, num_rows: int, drop: Iterable[str]
+) -> int:
+    """Copies up to num_rows tf.Examples of a split, without some columns.
+
+    Args:
+        split_uri: A Split-* folder of gzipped TFRecords.
+        rows_file: The TFRecord to write, not compressed.
+        num_rows: Rows at most, taken from the files in order of their names.
+        drop: Columns that no request holds, such as the label.
+
+    Returns:
+        The number of rows written.
+    """
+    import tensorflow as tf
+
+    dropped = list(drop)
+    files = sorted(str(path) for path in Path(split_uri).iterdir() if path.is_file())
+    records = tf.data.TFRecordDataset(files, compression_type="GZIP").take(num_rows)
+    count = 0
+    with tf.io.TFRecordWriter(str(rows_file)) as writer:
+        for record in records:
+            example = tf.train.Example.FromString(record.numpy())
+            for name in dropped:
+                example.features.feature.pop(name, None)
+            writer.write(example.SerializeToString())
+            count += 1
+    return count

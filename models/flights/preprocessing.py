@@ -1,0 +1,226 @@
+"""Transform stage: raw flights to what the network reads; runs in Beam and in serving.
+
+Only three passes over the data are analyzed (moments, quantiles, one vocabulary), each
+over a matrix of columns: Beam's price is per analyzer, not per column.
+"""
+
+import math
+from collections.abc import Mapping
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models.flights import features
+from models.flights.features import transformed_name
+
+CLIP_STANDARD_DEVIATIONS = 4.0
+"""Scaled numbers end here: a broken sensor moves a prediction only so far."""
+
+QUANTILE_EPSILON = 0.001
+"""Largest error of a quantile's rank, as a fraction of the rows."""
+
+ORIGIN_UTC_OFFSET_H = -5.0
+"""Standard time of New York, where all three origins lie."""
+
+EARLIEST_BLOCK_MIN = -120.0
+"""Start of the day into which block_min is folded; see `_block_min`."""
+
+MINUTES_PER_DAY = 1440.0
+DAYS_PER_MONTH = 365.25 / 12
+
+Raw = Mapping[str, tf.Tensor | tf.SparseTensor]
+
+
+def preprocessing_fn(inputs: Raw) -> dict[str, tf.Tensor]:
+    """Scales and buckets numbers, puts cycles on a circle and indexes categories.
+
+    What is learned is learned from the analyzed (training) split alone. A missing
+    number stays out of the mean, the variance and the quantiles; scaled, it becomes
+    0.0, the mean of those present. A missing text is the category "".
+
+    Args:
+        inputs: One batch of raw features, each sparse [batch, <=1], as declared in
+            data/flights/schema.pbtxt; unit and range of each are in
+            data/flights/columns.py. Others than these are ignored:
+
+            carrier, tailnum, origin, dest, plane_type, plane_manufacturer,
+                plane_model, plane_engine: string. UTF-8.
+            month, day_of_month, day_of_week, sched_dep_minute, sched_arr_minute,
+                flight_number, plane_year, plane_engines, plane_seats: int64.
+            the other `features.FEATURE_KEYS`: float32.
+            is_late: int64. The label, 0 or 1. May be absent, as in serving.
+
+    Returns:
+        One batch of transformed features, all dense and rank 1:
+
+            {key}_xf for DENSE_FLOAT_FEATURE_KEYS: float32 [batch]. Standard
+                deviations from the training mean (biased variance), clipped to
+                [-4, 4]; 0.0 where missing, where all training values are equal or
+                where there are none.
+            {key}_missing_xf for MISSING_FEATURE_KEYS: float32 [batch]. 1.0 where
+                missing, else 0.0.
+            {key}_sin_xf, {key}_cos_xf for CYCLIC_FEATURE_PERIODS: float32 [batch],
+                in [-1, 1]; both 0.0 where missing.
+            {key}_bucket_xf for BUCKET_FEATURE_KEYS: int64 [batch]. The number of
+                training quantiles (of NUM_BUCKETS) that are <= the value, in
+                [0, NUM_BUCKETS); a value on a boundary is in the upper bucket.
+                MISSING_BUCKET where missing.
+            {key}_xf for CATEGORY_KEYS: int64 [batch]. Index in the vocabulary that
+                all categories share, most frequent first, in [0, vocabulary_size);
+                vocabulary_size + (place in CATEGORY_KEYS) if the value was in fewer
+                than VOCABULARY_FREQUENCY_THRESHOLD training rows, or missing so
+                rarely.
+            month_xf, day_of_month_xf: int64 [batch]. As they came; 0 where missing.
+            is_late_xf: int64 [batch]. As it came, 0 where missing; only if given.
+
+        An empty batch gives empty tensors.
+
+    Raises:
+        KeyError: If one of `features.FEATURE_KEYS` is not in `inputs`. Raised while
+            the graph is traced, before any record is read.
+
+    Example:
+        Temperatures of 40, 60, missing and 80 °F give temp_f_xf of about -1.225,
+        0.0, 0.0 and 1.225 and temp_f_missing_xf of 0, 0, 1 and 0
+        (tests/models/flights/test_preprocessing.py runs exactly these rows).
+
+    Source:
+        https://www.tensorflow.org/tfx/transform/get_started
+    """
+    numbers = _numbers(inputs)
+    outputs = {
+        **_scaled(numbers),
+        **_missing_indicators(numbers),
+        **_cycles(numbers),
+        **_buckets(numbers),
+        **_categories(_texts(inputs, numbers)),
+    }
+    passed_through = [*features.GROUP_FEATURE_KEYS]
+    if features.LABEL_KEY in inputs:
+        passed_through.append(features.LABEL_KEY)
+    for key in passed_through:
+        outputs[transformed_name(key)] = _dense(inputs[key], 0)
+    return outputs
+
+
+def _dense(values: tf.SparseTensor, default: float | str) -> tf.Tensor:
+    """Returns rank 1. A batch whose rows are all missing may come as [batch, 0]."""
+    shape = tf.stack([values.dense_shape[0], 1])
+    one_column = tf.SparseTensor(values.indices, values.values, shape)
+    return tf.squeeze(
+        tf.sparse.to_dense(one_column, tf.cast(default, values.dtype)), axis=1
+    )
+
+
+def _numbers(inputs: Raw) -> dict[str, tf.Tensor]:
+    """Returns every numeric feature, raw or derived, as float32 [batch], NaN missing."""
+    numbers = {}
+    for key in features.FEATURE_KEYS:
+        values = inputs[key]
+        if values.dtype != tf.string:
+            as_float = tf.cast(values.values, tf.float32)
+            numbers[key] = _dense(
+                tf.SparseTensor(values.indices, as_float, values.dense_shape), math.nan
+            )
+    numbers["block_min"] = _block_min(numbers)
+    numbers["sched_dep_hour"] = tf.floor(numbers["sched_dep_minute"] / 60.0)
+    whole_months = numbers["month"] - 1.0
+    numbers["day_of_year"] = whole_months * DAYS_PER_MONTH + numbers["day_of_month"]
+    return numbers
+
+
+def _block_min(numbers: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """Returns scheduled minutes from gate to gate; NaN if a part of it is missing.
+
+    Daylight saving is not counted, so some values are an hour off, a few below zero:
+    the day into which they are folded begins two hours early.
+    """
+    hours_east = numbers["dest_utc_offset_h"] - ORIGIN_UTC_OFFSET_H
+    clock_min = numbers["sched_arr_minute"] - numbers["sched_dep_minute"]
+    minutes = clock_min - 60.0 * hours_east - EARLIEST_BLOCK_MIN
+    return tf.math.floormod(minutes, MINUTES_PER_DAY) + EARLIEST_BLOCK_MIN
+
+
+def _scaled(numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    keys = features.DENSE_FLOAT_FEATURE_KEYS
+    matrix = tf.stack([numbers[key] for key in keys], axis=1)
+    # Both analyzers leave NaN out. A column without any value has a mean of NaN and
+    # so becomes NaN, which counts as missing below.
+    scores = tft.scale_to_z_score(matrix, elementwise=True)
+    limit = CLIP_STANDARD_DEVIATIONS
+    scores = tf.clip_by_value(_where_present(scores, 0.0), -limit, limit)
+    return _columns([transformed_name(key) for key in keys], scores)
+
+
+def _missing_indicators(numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {
+        transformed_name(f"{key}_missing"): tf.cast(
+            tf.math.is_nan(numbers[key]), tf.float32
+        )
+        for key in features.MISSING_FEATURE_KEYS
+    }
+
+
+def _cycles(numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    cycles = {}
+    for key, period in features.CYCLIC_FEATURE_PERIODS.items():
+        angle = numbers[key] * (2.0 * math.pi / period)
+        for name, function in (("sin", tf.sin), ("cos", tf.cos)):
+            cycles[transformed_name(f"{key}_{name}")] = _where_present(
+                function(angle), 0.0
+            )
+    return cycles
+
+
+def _buckets(numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    keys = features.BUCKET_FEATURE_KEYS
+    matrix = tf.stack([numbers[key] for key in keys], axis=1)
+    boundaries = tft.quantiles(
+        matrix, features.NUM_BUCKETS, QUANTILE_EPSILON, reduce_instance_dims=False
+    )
+    is_reached = matrix[:, :, tf.newaxis] >= boundaries[tf.newaxis]
+    buckets = tf.reduce_sum(tf.cast(is_reached, tf.int64), axis=2)
+    missing = tf.constant(features.MISSING_BUCKET, tf.int64)
+    buckets = tf.where(tf.math.is_nan(matrix), missing, buckets)
+    return _columns([transformed_name(f"{key}_bucket") for key in keys], buckets)
+
+
+def _texts(inputs: Raw, numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns the values of all categories, crosses included, as string [batch]."""
+    single = {*features.VOCAB_FEATURE_KEYS, *sum(features.CROSS_FEATURE_KEYS, ())}
+    texts = {}
+    for key in sorted(single):
+        if key in numbers:
+            whole = tf.cast(_where_present(numbers[key], -1.0), tf.int64)
+            texts[key] = tf.where(whole < 0, "", tf.strings.as_string(whole))
+        else:
+            texts[key] = _dense(inputs[key], "")
+    for pair in features.CROSS_FEATURE_KEYS:
+        texts[features.cross_name(pair)] = tf.strings.join(
+            [texts[key] for key in pair], separator="|"
+        )
+    return texts
+
+
+def _categories(texts: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    keys = features.CATEGORY_KEYS
+    tokens = tf.stack([tf.strings.join([f"{key}=", texts[key]]) for key in keys], axis=1)
+    indices = tft.compute_and_apply_vocabulary(
+        tokens,
+        default_value=-1,
+        frequency_threshold=features.VOCABULARY_FREQUENCY_THRESHOLD,
+        vocab_filename=features.VOCABULARY_NAME,
+        name=features.VOCABULARY_NAME,
+    )
+    size = tft.experimental.get_vocabulary_size_by_name(features.VOCABULARY_NAME)
+    out_of_vocabulary = size + tf.range(len(keys), dtype=tf.int64)
+    indices = tf.where(indices < 0, out_of_vocabulary, indices)
+    return _columns([transformed_name(key) for key in keys], indices)
+
+
+def _where_present(values: tf.Tensor, default: float) -> tf.Tensor:
+    return tf.where(tf.math.is_nan(values), tf.cast(default, values.dtype), values)
+
+
+def _columns(names: list[str], matrix: tf.Tensor) -> dict[str, tf.Tensor]:
+    return dict(zip(names, tf.unstack(matrix, num=len(names), axis=1), strict=True))

@@ -1,0 +1,162 @@
+"""The configuration of one pipeline, read from one YAML file.
+
+Relative paths count from the project root: the nearest folder above the YAML file
+that holds a setup.py or pyproject.toml, or else the file's own folder.
+"""
+
+import dataclasses
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.settings_loader import ConfigError, build_settings
+from pipeline.stage_configs import (
+    DataConfig,
+    DeploymentConfig,
+    EvaluationConfig,
+    TrainConfig,
+    TransformConfig,
+    TuneConfig,
+    ValidationConfig,
+    require,
+    require_at_least,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PipelineConfig:
+    """Everything about one pipeline.
+
+    Attributes:
+        name: Name of the pipeline and of the model: letters, digits, _ and -.
+        work_dir: Folder for metadata, artifacts, logs and run records.
+        seed: For every random choice of the run.
+        min_free_disk_gib: Free space a run asks for before it starts, in GiB.
+    """
+
+    name: str
+    work_dir: str
+    seed: int = 0
+    min_free_disk_gib: float = 2.0
+    data: DataConfig
+    validation: ValidationConfig
+    transform: TransformConfig
+    train: TrainConfig
+    tune: TuneConfig = field(default_factory=TuneConfig)
+    evaluation: EvaluationConfig
+    deployment: DeploymentConfig
+
+    def __post_init__(self) -> None:
+        require(
+            re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", self.name) is not None,
+            f"name is {self.name!r}; expected a letter, then letters, digits, _ or -.",
+        )
+        require_at_least("seed", self.seed, 0)
+        require_at_least("min_free_disk_gib", self.min_free_disk_gib, 0)
+        special = {
+            "key": self.data.key,
+            "event_time": self.data.event_time,
+            "label": self.data.label,
+        }
+        for name, column in special.items():
+            require(
+                column not in self.evaluation.slices,
+                f"evaluation.slices names {column!r}, which is the data's {name}.",
+            )
+
+
+def find_project_root(config_path: Path) -> Path:
+    """Returns the folder that relative paths of this configuration count from."""
+    folder = config_path.resolve().parent
+    for candidate in (folder, *folder.parents):
+        if (candidate / "setup.py").exists() or (candidate / "pyproject.toml").exists():
+            return candidate
+    return folder
+
+
+def load_config(
+    config_path: Path, overrides: dict[str, Any] | None = None
+) -> PipelineConfig:
+    """Reads one YAML file into a PipelineConfig with absolute paths.
+
+    Args:
+        config_path: The YAML file.
+        overrides: Dotted setting to value, laid over the file's, for example
+            {"data.spans.last": 6}.
+
+    Raises:
+        ConfigError: The file is missing, is not YAML, or holds a setting that is
+            unknown, of another type or impossible.
+    """
+    if not config_path.is_file():
+        raise ConfigError(f"there is no configuration file {str(config_path)!r}.")
+    try:
+        values = _read_yaml(config_path)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # ValueError: not UTF-8, or a date that no calendar has.
+        raise ConfigError(f"{config_path} is not valid YAML: {error}") from error
+    for name, value in (overrides or {}).items():
+        _override(values, name, value)
+    config = build_settings(PipelineConfig, values)
+    return _with_absolute_paths(config, find_project_root(config_path))
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key given twice, of which YAML would silently keep the last."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value!r} is given twice", problem_mark=key.start_mark
+                )
+            seen.add(str(key.value))
+        return node
+
+
+def _read_yaml(config_path: Path) -> Any:
+    """Returns the file's values; an empty file counts as an empty mapping."""
+    with config_path.open(encoding="utf-8") as file:
+        values = yaml.load(file, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
+    return {} if values is None else values
+
+
+def _override(values: Any, name: str, value: Any) -> None:
+    *parents, last = name.split(".")
+    for parent in parents:
+        if not isinstance(values, dict):
+            raise ConfigError(f"unknown setting {name}.")
+        if values.get(parent) is None:
+            values[parent] = {}
+        values = values[parent]
+    if not isinstance(values, dict):
+        raise ConfigError(f"unknown setting {name}.")
+    values[last] = value
+
+
+def _with_absolute_paths(config: PipelineConfig, root: Path) -> PipelineConfig:
+    def absolute(path: str) -> str:
+        try:
+            return str((root / Path(path).expanduser()).absolute())
+        except RuntimeError as error:  # ~name of a user that this machine lacks
+            raise ConfigError(f"path {path!r} cannot be resolved: {error}") from error
+
+    return dataclasses.replace(
+        config,
+        work_dir=absolute(config.work_dir),
+        data=dataclasses.replace(
+            config.data, input_base=absolute(config.data.input_base)
+        ),
+        validation=dataclasses.replace(
+            config.validation, schema=absolute(config.validation.schema)
+        ),
+        deployment=dataclasses.replace(
+            config.deployment,
+            model_base_path=absolute(config.deployment.model_base_path),
+        ),
+    )

@@ -1,0 +1,81 @@
+"""The one DAG: stages wired in flow order, the same for every runner."""
+
+from tfx import v1 as tfx
+
+from pipeline.dag_inputs import DagInputs
+from pipeline.stages.deployment import create_pusher, create_serving_validator
+from pipeline.stages.evaluation import create_evaluation
+from pipeline.stages.ingestion import create_ingestion
+from pipeline.stages.training import create_training
+from pipeline.stages.transform import create_transform
+from pipeline.stages.validation import create_validation
+
+# Beam's default runner would download a Go binary and then fall back in silence.
+BEAM_ARGS = ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"]
+
+
+def create_pipeline(inputs: DagInputs) -> tfx.dsl.Pipeline:
+    """Wires every stage into one TFX pipeline."""
+    config = inputs.config
+    label = config.data.label
+    ingestion = create_ingestion(
+        config.data,
+        spans=inputs.spans,
+        data_digest=inputs.data_digest,
+        csv_kinds=inputs.csv_kinds,
+    )
+    examples = ingestion.example_gen.outputs["examples"]
+    validation = create_validation(
+        config.validation, examples=examples, schema_digest=inputs.schema_digest
+    )
+    schema = validation.schema_curator.outputs["schema"]
+    transform_stage = create_transform(
+        config.transform,
+        examples=examples,
+        schema=schema,
+        anomaly_gate=validation.anomaly_gate,
+    )
+    training = create_training(
+        config.train,
+        config.tune,
+        seed=config.seed,
+        transform=transform_stage.transform,
+        schema=schema,
+    )
+    model = training.trainer.outputs["model"]
+    serving_validator = create_serving_validator(
+        config.deployment, label=label, examples=examples, model=model
+    )
+    evaluation = create_evaluation(
+        config.evaluation, label=label, examples=examples, model=model, schema=schema
+    )
+    evaluation.evaluator.add_upstream_node(serving_validator)
+    pusher = create_pusher(
+        config.deployment,
+        model_name=config.name,
+        run_id=inputs.run_id,
+        model=model,
+        model_blessing=evaluation.quality_gate.outputs["blessing"],
+        infra_blessing=serving_validator.outputs["blessing"],
+    )
+    components = [
+        *ingestion,
+        *validation,
+        *transform_stage,
+        *training,
+        serving_validator,
+        *evaluation,
+        pusher,
+    ]
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=inputs.pipeline_root,
+        metadata_connection_config=(
+            tfx.orchestration.metadata.sqlite_metadata_connection_config(
+                inputs.metadata_path
+            )
+        ),
+        components=[part for part in components if part is not None],
+        enable_cache=True,
+        beam_pipeline_args=BEAM_ARGS,
+    )

@@ -1,0 +1,31 @@
+"""What is fixed before the DAG is built; light, so that any process may hold it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.config import PipelineConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DagInputs:
+    """What is fixed before the DAG is built.
+
+    Attributes:
+        config: The pipeline's configuration.
+        run_id: The run this DAG is for.
+        spans: Spans to read, in order.
+        data_digest: SHA-256 over their contents.
+        schema_digest: SHA-256 of the curated schema file.
+        csv_kinds: Column to "int", "float" or "bytes"; empty for Parquet.
+        pipeline_root: Folder for artifacts.
+        metadata_path: SQLite file of ML Metadata.
+    """
+
+    config: PipelineConfig
+    run_id: str
+    spans: Sequence[int]
+    data_digest: str
+    schema_digest: str
+    csv_kinds: Mapping[str, str]
+    pipeline_root: str
+    metadata_path: str

@@ -1,0 +1,1 @@
+"""The DAG's stages in flow order; each turns settings and channels into components."""

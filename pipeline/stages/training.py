@@ -1,0 +1,51 @@
+"""Stage 4, transformed Examples to an exported model."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+from tfx import v1 as tfx
+
+from pipeline.stage_configs import TrainConfig, TuneConfig
+
+
+class Training(NamedTuple):
+    """Components of this stage; tuner is None where tuning is off."""
+
+    tuner: Any
+    trainer: Any
+
+
+def create_training(
+    train: TrainConfig, tune: TuneConfig, *, seed: int, transform: Any, schema: Any
+) -> Training:
+    """Trains on the training split, after a search for hyperparameters if asked.
+
+    Args:
+        train: The training settings; all but the paths reach run_fn as custom_config.
+        tune: The tuning settings.
+        seed: For every random choice.
+        transform: The Transform component.
+        schema: The curated schema's channel.
+    """
+    custom_config = {**dataclasses.asdict(train), "seed": seed}
+    inputs = {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "train_args": tfx.proto.TrainArgs(splits=["train"]),
+        "eval_args": tfx.proto.EvalArgs(splits=["eval"]),
+    }
+    tuner = None
+    if tune.enabled:
+        tuner = tfx.components.Tuner(
+            tuner_fn=tune.tuner_fn,
+            custom_config={**custom_config, "max_trials": tune.max_trials},
+            **inputs,
+        ).with_id("tuner")
+    trainer = tfx.components.Trainer(
+        run_fn=train.run_fn,
+        schema=schema,
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
+        custom_config=custom_config,
+        **inputs,
+    ).with_id("trainer")
+    return Training(tuner, trainer)
