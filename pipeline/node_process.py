@@ -176,6 +176,7 @@ def _read_execution(
             properties={
                 name: _plain(value)
                 for name, value in artifact.custom_properties.items()
+                if value.WhichOneof("value") != "proto_value"
             },
         )
         outputs.setdefault(event.path.steps[0].key, []).append(record)

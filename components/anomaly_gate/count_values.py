@@ -62,10 +62,14 @@ class _Tally:
         is_nan = np.isnan(values)
         if not domain.allows_nan and is_nan.any():
             self.outside["NaN"] += int(is_nan.sum())
-        numbers, counts = np.unique(values[~is_nan], return_counts=True)
+        is_outside = np.isinf(values) & (not domain.allows_inf)
+        if domain.low is not None:
+            is_outside |= values < domain.low
+        if domain.high is not None:
+            is_outside |= values > domain.high
+        numbers, counts = np.unique(values[is_outside & ~is_nan], return_counts=True)
         for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
-            if not domain.allows(number):
-                self.outside[number_text(number)] += count
+            self.outside[number_text(number)] += count
 
 
 def count_outside(

@@ -8,6 +8,10 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from components.anomaly_gate.anomaly_kinds import OUT_OF_DOMAIN, OUT_OF_RANGE
 from components.schema_curator.declared_features import allowed_strings
 
+_MAX_ALL_LISTED = 3
+# Beyond it a float no longer tells whole numbers apart.
+_MAX_WHOLE = 2**53
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextDomain:
@@ -29,7 +33,7 @@ class TextDomain:
         """What is expected: "one of 16 known values such as 'AA', 'UA'"."""
         if not self.values:
             return "no value, for the domain is empty"
-        if len(self.values) <= 3:
+        if len(self.values) <= _MAX_ALL_LISTED:
             return " or ".join(repr(value) for value in self.values)
         first, second = self.values[:2]
         return f"one of {len(self.values):,} known values such as {first!r}, {second!r}"
@@ -105,9 +109,9 @@ def declared_domain(
 
 
 def number_text(number: float) -> str:
-    """Returns a number as people write it: 23, 9,999, 0.5, 1e+20."""
-    if float(number).is_integer() and abs(number) < 1e15:
-        return f"{int(number):,}"
+    """Returns a number as the data has it: 23, 9999, 0.5, 1e+20."""
+    if float(number).is_integer() and abs(number) < _MAX_WHOLE:
+        return str(int(number))
     return f"{number:.6g}"
 
 

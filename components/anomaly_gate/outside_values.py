@@ -139,7 +139,9 @@ def _bound_from_histograms(
         touching = [
             bucket.sample_count
             for bucket in histogram.buckets
-            if not (domain.allows(bucket.low_value) and domain.allows(bucket.high_value))
+            if not (
+                domain.allows(bucket.low_value) and domain.allows(bucket.high_value)
+            )
         ]
         if touching:
             bounds.append(math.fsum(touching))

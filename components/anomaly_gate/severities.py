@@ -48,8 +48,8 @@ class SeverityRules:
                 stops; a gate that cannot measure must not open.
         """
         severity = self.by_kind[kind]
-        is_counted = kind in COUNTED_KINDS and fraction is not None
-        if severity == STOP and is_counted:
+        is_counted = severity == STOP and kind in COUNTED_KINDS
+        if is_counted and fraction is not None:
             return STOP if fraction > self.max_out_of_domain_fraction else WARN
         return severity
 

@@ -144,8 +144,8 @@ def _only_in_schema(feature: schema_pb2.Feature) -> Difference:
         curated=type_in_words(feature.type),
         proposed="",
         sentence=f"{feature.name}: only in the curated schema "
-        f"({type_in_words(feature.type)}), no column of the data; bring the column back or "
-        "take the feature out.",
+        f"({type_in_words(feature.type)}), no column of the data; bring the column "
+        "back or take the feature out.",
     )
 
 

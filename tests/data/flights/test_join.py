@@ -19,7 +19,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 UA1545 = {
     "event_time": datetime(2013, 1, 1, 10, 15, tzinfo=UTC),
     "month": 1, "day_of_month": 1, "day_of_week": 1,
-    "sched_dep_minute": 5 * 60 + 15, "sched_dep_hour": 5, "sched_arr_minute": 8 * 60 + 19,
+    "sched_dep_minute": 5 * 60 + 15, "sched_dep_hour": 5,
+    "sched_arr_minute": 8 * 60 + 19,
     "carrier": "UA", "flight_number": 1545, "tailnum": "N14228",
     "origin": "EWR", "dest": "IAH", "distance_miles": 1400.0,
     "temp_f": 39.02, "dewpoint_f": 28.04, "humidity_pct": 64.43,
@@ -35,7 +36,8 @@ UA1545 = {
 B6739 = {
     "event_time": datetime(2013, 2, 1, 4, 59, tzinfo=UTC),
     "month": 1, "day_of_month": 31, "day_of_week": 3, "sched_dep_minute": 1439,
-    "sched_dep_hour": 23, "sched_arr_minute": 4 * 60 + 44, "dest": "PSE", "dest_lat_deg": None,
+    "sched_dep_hour": 23,
+    "sched_arr_minute": 4 * 60 + 44, "dest": "PSE", "dest_lat_deg": None,
     "wind_gust_mph": 35.67418, "pressure_hpa": 1009.4, "is_late": 0,
 }  # fmt: skip
 # Cancelled: no tail number, no aircraft, no label.

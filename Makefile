@@ -1,0 +1,47 @@
+# Each target is complete by itself: it sets up what it needs, and a second call is quick.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+
+.PHONY: help setup demo test lint format lock benchmark doctor clean clean-runs clean-all
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## build .venv from the lock (nothing to do the second time)
+	@bash .setup/setup.sh
+
+demo: setup ## train, check and push a model of 336,776 real flights
+	@.venv/bin/slipway run flights
+
+test: setup ## run every test
+	@$(PYTHON) -m pytest
+
+lint: setup ## ruff, mypy and import-linter
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports
+
+format: setup ## let ruff mend and format the code
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+
+benchmark: setup ## compare with scikit-learn: quality of the pushed model, month by month
+	@$(PYTHON) -m benchmarks.quality
+
+doctor: setup ## say what this machine can do
+	@.venv/bin/slipway doctor
+
+lock: ## renew .setup/py312.txt and py313.txt from setup.py
+	@bash .setup/setup.sh --lock
+
+clean: ## remove caches and build folders; keeps .venv and var/
+	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -not -path './.runtime/*' -prune -exec rm -rf {} +
+
+clean-runs: ## remove var/: every run, its data and the models it pushed
+	@rm -rf var
+
+clean-all: clean clean-runs ## remove the environment as well
+	@rm -rf .venv .runtime .runtime.building
