@@ -48,7 +48,9 @@ write_apt_config() {
   [ -n "$mirror" ] || fail "apt names no mirror for $VERSION_CODENAME. Run 'apt-get update' as root once, or: $ways_out"
   mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$apt/packages"
   : >"$apt/state/status"
-  printf 'deb [signed-by=%s] %s %s %s\n' "$keyring" "$mirror" "$suite" "$component" >"$apt/sources.list"
+  printf 'deb [signed-by=%s] %s %s %s\n' \
+    "$keyring" "$mirror" "$suite" "$component" \
+    "$keyring" "$mirror" "$VERSION_CODENAME" "$component" >"$apt/sources.list"
   cat >"$apt/apt.conf" <<CONF
 Dir::State "$apt/state";
 Dir::State::lists "$apt/state/lists";
@@ -65,7 +67,8 @@ CONF
 }
 
 fetch_packages() {
-  local packages=(libc6 libstdc++6 libgcc-s1 patchelf)
+  # patchelf runs on this system, so it is this system's; the rest is the newer release's.
+  local packages=(libc6 libstdc++6 libgcc-s1 "patchelf/$VERSION_CODENAME")
   if [ -z "$host_python" ]; then
     packages+=("$debian_python" "$debian_python-minimal" "lib$debian_python-minimal" "lib$debian_python-stdlib"
       python3-pip-whl libexpat1 zlib1g libssl3t64 libffi8 libsqlite3-0 libbz2-1.0 liblzma5 libreadline8t64
@@ -83,7 +86,7 @@ fetch_packages() {
 # Every library flat in one folder: it is the whole search path of the patched Python.
 collect_libraries() {
   mkdir -p "$building/lib"
-  find "$apt/root" -path '*/x86_64-linux-gnu/*' -name '*.so*' \( -type f -o -type l \) \
+  find "$apt/root" -path '*/x86_64-linux-gnu/*' -name '*.so*' -not -name '*.py' \( -type f -o -type l \) \
     -not -path '*/gconv/*' -not -path '*/audit/*' -exec cp -P {} "$building/lib/" \;
   cp -L "$apt/root/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" "$building/lib/"
 }
@@ -116,17 +119,21 @@ copy_host_python() {
   done
 }
 
+# Wheels that name a RUNPATH of their own would find the system's older libraries, so
+# the newer ones must be loaded before: the program needs them from its start. The search
+# path is set last and each change on its own: patchelf damages Debian's Python otherwise
+# (0.14 loses the path when changes are combined, 0.18 writes a program that crashes).
 patch_python() {
-  local loader="$building/lib/ld-linux-x86-64.so.2" binary="$building/python/bin/$python_name" library
-  local patchelf=("$loader" --library-path "$building/lib" "$apt/root/usr/bin/patchelf")
-  local needed=()
+  local binary="$building/python/bin/$python_name" library
+  local patchelf="$apt/root/usr/bin/patchelf" needed=()
   for library in libc.so.6 libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1 libutil.so.1 libresolv.so.2 libgcc_s.so.1 libstdc++.so.6; do
     needed+=(--add-needed "$library")
   done
-  "${patchelf[@]}" --set-interpreter "$folder/lib/ld-linux-x86-64.so.2" --force-rpath \
-    --set-rpath "$folder/lib:$folder/python/lib" "${needed[@]}" "$binary"
+  "$patchelf" --set-interpreter "$folder/lib/ld-linux-x86-64.so.2" "$binary"
+  "$patchelf" "${needed[@]}" "$binary"
+  "$patchelf" --force-rpath --set-rpath "$folder/lib:$folder/python/lib" "$binary"
   for library in "$building"/python/lib/libpython3.*.so.1.0; do
-    if [ -e "$library" ]; then "${patchelf[@]}" --force-rpath --set-rpath "$folder/lib" "$library"; fi
+    if [ -e "$library" ]; then "$patchelf" --force-rpath --set-rpath "$folder/lib" "$library"; fi
   done
 }
 
