@@ -10,7 +10,10 @@ import yaml
 
 from pipeline.settings_loader import ConfigError
 
-_EPILOG = "Exit codes: 0 done, 1 failure, 2 configuration, 3 data, 4 not blessed, 5 bundle refused."
+_EPILOG = (
+    "Exit codes: 0 done, 1 failure, 2 configuration, 3 data, 4 not blessed, "
+    "5 bundle refused."
+)
 
 app = typer.Typer(
     name="slipway",
@@ -26,7 +29,7 @@ PipelineArgument = Annotated[
     str,
     typer.Argument(
         metavar="PIPELINE",
-        help="A pipeline of this project, such as 'flights', or the path of its YAML file.",
+        help="A pipeline's name, such as flights, or the path of its YAML file.",
     ),
 ]
 

@@ -68,6 +68,18 @@ class PipelineConfig:
             )
 
 
+def named_columns(config: PipelineConfig) -> list[tuple[str, str]]:
+    """Returns (setting, column) for each column of the data that a setting names."""
+    data = config.data
+    slices = [("evaluation.slices", column) for column in config.evaluation.slices]
+    return [
+        ("data.key", data.key),
+        ("data.event_time", data.event_time),
+        ("data.label", data.label),
+        *slices,
+    ]
+
+
 def find_project_root(config_path: Path) -> Path:
     """Returns the folder that relative paths of this configuration count from."""
     folder = config_path.resolve().parent

@@ -67,7 +67,7 @@ def import_constants(module_name: str) -> ModuleType:
         DottedPathError: There is no such module, it imports more than the standard
             library, LIGHT_LIBRARIES and OWN_PACKAGES, or it fails to import.
     """
-    foreign = _foreign_import(module_name, {module_name.split(".")[0], *OWN_PACKAGES})
+    foreign = _foreign_import(module_name, {_top(module_name), *OWN_PACKAGES})
     if foreign is not None:
         importer, imported = foreign
         raise DottedPathError(
@@ -77,10 +77,14 @@ def import_constants(module_name: str) -> ModuleType:
         )
     try:
         return importlib.import_module(module_name)
-    except Exception as error:  # noqa: BLE001 (a user's module can raise anything)
+    except Exception as error:  # a user's module can raise anything
         raise DottedPathError(
             f"it cannot be imported: {type(error).__name__}: {error}."
         ) from error
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _find_chain(module_name: str) -> list[_Module]:
@@ -105,9 +109,8 @@ def _find_first(name: str) -> _Module:
     except (ImportError, ValueError):
         spec = None
     if spec is None:
-        raise DottedPathError(
-            f"there is no module {name}.{did_you_mean(name, _names_in([_PROJECT_ROOT]))}"
-        )
+        hint = did_you_mean(name, _names_in([_PROJECT_ROOT]))
+        raise DottedPathError(f"there is no module {name}.{hint}")
     file = Path(spec.origin) if spec.has_location and spec.origin else None
     folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
     return _Module(name, file, folders)
@@ -158,7 +161,7 @@ def _top_level_names(tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.alias):
-            yield node.asname or node.name.split(".")[0]
+            yield node.asname or _top(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id
 
@@ -173,7 +176,7 @@ def _foreign_import(module_name: str, own: set[str]) -> tuple[str, str] | None:
             continue
         seen.add(module.name)
         for imported in _imports(module):
-            top = imported.split(".")[0]
+            top = _top(imported)
             if top in own:
                 to_read += _longest_chain(imported)
             elif top not in light:

@@ -4,7 +4,7 @@ Thresholds are not part of it: components/quality_gate judges, because TFMA's kn
 neither slices by value nor a least number of rows.
 """
 
-# tfma.EvalConfig is missing unless tfx.v1 was imported before; the proto is always there.
+# tfma.EvalConfig is missing unless tfx.v1 was imported before; the proto never is.
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.quality_gate.evaluation_result import BASELINE, CANDIDATE

@@ -22,15 +22,14 @@ from typing import Any
 import tensorflow_data_validation  # noqa: F401
 import tensorflow_model_analysis  # noqa: F401
 import tensorflow_transform.beam  # noqa: F401
+from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.compiler import compiler, constants
 
 # v1 lacks the launcher and the IR; LocalDagRunner is built on the same parts.
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
-from tfx.dsl.compiler import compiler, constants
-
-from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.dag import create_pipeline
 from pipeline.dag_inputs import DagInputs

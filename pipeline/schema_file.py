@@ -13,6 +13,7 @@ from data.errors import list_in_words
 from pipeline.settings_loader import ConfigError, did_you_mean
 
 SERVING = "SERVING"
+ENVIRONMENTS = ("TRAINING", SERVING)
 
 _KINDS = {schema_pb2.INT: "int", schema_pb2.FLOAT: "float", schema_pb2.BYTES: "bytes"}
 
@@ -37,7 +38,8 @@ def read_schema(path: Path) -> CuratedSchema:
 
     Raises:
         ConfigError: The file is missing, does not parse (with line and column), holds
-            no feature, holds one twice, or one that is neither INT, FLOAT nor BYTES.
+            no feature, holds one twice, or one that is neither INT, FLOAT nor BYTES,
+            or lacks one of ENVIRONMENTS, which TFDV then refuses to validate for.
     """
     schema = _parse(path)
     names = [feature.name for feature in schema.feature]
@@ -53,10 +55,14 @@ def read_schema(path: Path) -> CuratedSchema:
         raise ConfigError(
             _refused(path, f"needs type INT, FLOAT or BYTES: {list_in_words(untyped)}")
         )
+    for environment in ENVIRONMENTS:
+        if environment not in schema.default_environment:
+            line = f'default_environment: "{environment}"'
+            raise ConfigError(_refused(path, f"lacks the line {line}"))
     return CuratedSchema(
         name=path.name,
         kinds={feature.name: _KINDS[feature.type] for feature in schema.feature},
-        serving=frozenset(f.name for f in schema.feature if _is_served(f, schema)),
+        serving=frozenset(f.name for f in schema.feature if _is_served(f)),
     )
 
 
@@ -79,13 +85,8 @@ def _refused(path: Path, reason: str) -> str:
     return f"validation.schema {str(path)!r} {reason}."
 
 
-def _is_served(feature: schema_pb2.Feature, schema: schema_pb2.Schema) -> bool:
-    """Tells whether the feature is in environment SERVING.
-
-    Source:
-        tensorflow_metadata/proto/v0/schema.proto, "in_environment".
-    """
-    if SERVING in feature.in_environment:
-        return True
-    by_default = not schema.default_environment or SERVING in schema.default_environment
-    return by_default and SERVING not in feature.not_in_environment
+def _is_served(feature: schema_pb2.Feature) -> bool:
+    """Tells whether a request holds the feature; tried against TFDV 1.21."""
+    return (
+        SERVING in feature.in_environment or SERVING not in feature.not_in_environment
+    )

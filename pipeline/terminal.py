@@ -156,8 +156,8 @@ def _row_sentence(record: RunRecord, outcome: Outcome) -> Text:
     spans = record.spans
     which = f"{spans[0]} to {spans[-1]}" if len(spans) > 1 else f"{spans[0]}"
     return Text(
-        f"\nrows    {rows['rows']:,} read from span {which}; {rows['unlabelled']:,} have "
-        f"no label and were left out; {rows['train_rows']:,} to train, "
+        f"\nrows    {rows['rows']:,} read from span {which}; {rows['unlabelled']:,} "
+        f"have no label and were left out; {rows['train_rows']:,} to train, "
         f"{rows['eval_rows']:,} to evaluate"
     )
 

@@ -113,7 +113,8 @@ class LoadedModel:
 
 def _first_line(error: BaseException) -> str:
     text = getattr(error, "message", None) or str(error)
-    return next((line.strip() for line in text.splitlines() if line.strip()), repr(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else repr(error)
 
 
 def check_model(model_dir: str, examples: Sequence[bytes]) -> LoadReport:
@@ -215,7 +216,8 @@ def _check_transformed(features: Mapping[str, np.ndarray], rows: int) -> None:
     for name, values in features.items():
         if len(values) != rows:
             raise ModelRefusedError(
-                f"transformed feature {name!r} has {len(values)} values for {rows} rows."
+                f"transformed feature {name!r} has {len(values)} values for "
+                f"{rows} rows."
             )
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise ModelRefusedError(f"transformed feature {name!r} is not finite.")

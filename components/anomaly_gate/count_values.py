@@ -21,6 +21,7 @@ from components.anomaly_gate.domains import (
 )
 from components.anomaly_gate.outside_values import (
     EXACTLY,
+    NOT_UTF8,
     OutsideValues,
     most_frequent,
 )
@@ -54,7 +55,11 @@ class _Tally:
 
     def _add_texts(self, values: pa.Array, allowed: frozenset[str]) -> None:
         for pair in pc.value_counts(values).to_pylist():
-            text = pair["values"].decode("utf-8", errors="backslashreplace")
+            try:
+                text = pair["values"].decode()
+            except UnicodeDecodeError:
+                self.outside[NOT_UTF8] += pair["counts"]
+                continue
             if text not in allowed:
                 self.outside[repr(text)] += pair["counts"]
 

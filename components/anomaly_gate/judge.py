@@ -60,7 +60,7 @@ def judge_split(
         for name, values in outside.items()
     ]
     findings += [
-        explain_anomaly(subjects.of(name), kind, " ".join(texts), rules)
+        explain_anomaly(subjects.of(name), kind, "; ".join(texts), rules)
         for (name, kind), texts in flagged.items()
         if not (kind in COUNTED_KINDS and name in outside)
     ]
@@ -108,7 +108,8 @@ def _flagged(anomalies: anomalies_pb2.Anomalies) -> dict[tuple[str, str], list[s
                 kind = kind_of(type_name)
                 if kind == OTHER:
                     text = f"{text.removesuffix('.')} ({type_name})"
-            flagged.setdefault((feature, kind), []).append(text.removesuffix("."))
+            text = text[:1].lower() + text[1:].removesuffix(".")
+            flagged.setdefault((feature, kind), []).append(text)
 
     if anomalies.data_missing:
         flagged[WHOLE_DATASET, OTHER] = ["the split holds no rows"]

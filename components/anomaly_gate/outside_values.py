@@ -24,6 +24,9 @@ from components.anomaly_gate.domains import (
 )
 
 MAX_EXAMPLES = 5
+NOT_UTF8 = "bytes that are not UTF-8"
+# What TFDV writes in place of a value that is not UTF-8.
+_TFDV_NOT_UTF8 = "__BYTES_VALUE__"
 EXACTLY = ""
 AT_LEAST = "at least "
 AT_MOST = "at most about "
@@ -85,15 +88,20 @@ def _outside_texts(
         (bucket.label, round(bucket.sample_count))
         for bucket in statistics.rank_histogram.buckets
     ]
-    outside = [(repr(label), count) for label, count in listed if label not in allowed]
+    outside = [
+        (NOT_UTF8 if label == _TFDV_NOT_UTF8 else repr(label), count)
+        for label, count in listed
+        if label not in allowed
+    ]
+    count = sum(number for _, number in outside)
     total = statistics.common_stats.tot_num_values
-    unlisted = total - sum(count for _, count in listed)
-    if unlisted > 0 and allowed <= {label for label, _ in listed}:
-        # Every allowed value is listed, so what is not listed is not allowed.
-        count, bound = sum(count for _, count in outside) + unlisted, EXACTLY
-    else:
-        count = sum(count for _, count in outside)
-        bound = AT_LEAST if unlisted > 0 else EXACTLY
+    unlisted = total - sum(number for _, number in listed)
+    bound = EXACTLY
+    if unlisted > 0 or len(listed) < statistics.unique:
+        bound = AT_LEAST
+        if allowed <= {label for label, _ in listed}:
+            # Every allowed value is listed, so what is not listed is not allowed.
+            count += max(0, unlisted)
     if not count and bound == EXACTLY:
         return None
     return OutsideValues(

@@ -4,18 +4,18 @@ import json
 from pathlib import Path
 
 import apache_beam as beam
+
+# v1 lacks the constants below: they mark an Examples artifact as gzipped TFRecords
+# of tf.Example for TFX's own readers.
+from tfx.components.util import examples_utils
 from tfx.dsl.component.experimental.annotations import (
     BeamComponentParameter,
     OutputArtifact,
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
-from tfx.types.standard_artifacts import Examples
-
-# v1 lacks the constants below: they mark an Examples artifact as gzipped TFRecords
-# of tf.Example for TFX's own readers.
-from tfx.components.util import examples_utils, tfxio_utils
 from tfx.proto import example_gen_pb2
+from tfx.types.standard_artifacts import Examples
 
 from components.columnar_example_gen.source_files import check_columns, labelled_times
 from components.columnar_example_gen.split_plan import SPLITS, plan_split
@@ -33,7 +33,7 @@ def ColumnarExampleGen(
     examples: OutputArtifact[Examples],
     input_base: Parameter[str],
     spans: Parameter[str],
-    data_digest: Parameter[str],
+    data_digest: Parameter[str],  # noqa: ARG001 - read by the cache's key
     key: Parameter[str],
     event_time: Parameter[str],
     label: Parameter[str],

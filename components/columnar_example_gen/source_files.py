@@ -1,4 +1,4 @@
-"""Reads one source file of a span in bounded batches, and says what is wrong with it."""
+"""Reads one source file of a span in bounded batches and names what is wrong."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 
 from tfx.dsl.component.experimental.annotations import (
@@ -13,7 +14,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Model, ModelBlessing, ModelEvaluation
 
 from components.quality_gate.evaluation_result import BASELINE, CANDIDATE, load_slices
-from components.quality_gate.verdict import Verdict, judge
+from components.quality_gate.verdict import SliceMetrics, Verdict, judge
 
 VERDICT_FILE = "verdict.json"
 
@@ -73,17 +74,20 @@ def QualityGate(
 def write_verdict(
     folder: Path,
     verdict: Verdict,
-    slices: list,
-    baseline: list | None,
+    slices: list[SliceMetrics],
+    baseline: list[SliceMetrics] | None,
     confidence: float,
 ) -> None:
     """Writes verdict.json and the marker file TFX's users look for."""
 
-    def as_json(part) -> dict:
+    def as_json(part: SliceMetrics) -> dict:
         intervals = {name: part.interval(name, confidence) for name in part.metrics}
         return {
             "slice": part.name,
-            "metrics": dict(part.metrics),
+            "metrics": {
+                name: None if math.isnan(value) else value
+                for name, value in part.metrics.items()
+            },
             "intervals": {
                 name: dataclasses.asdict(interval)
                 for name, interval in intervals.items()

@@ -44,21 +44,26 @@ def metric_interval(
     Returns:
         None for metrics without a method, for NaN, and where a class is absent.
     """
-    positives = rows * positive_fraction
-    negatives = rows - positives
     if math.isnan(value) or rows <= 0:
         return None
     z = float(norm.ppf(0.5 + confidence / 2))
     if metric in ("binary_accuracy", "mean_label"):
         return wilson_interval(value, rows, z)
-    if positives < 1 or negatives < 1:
+    positives = rows * positive_fraction
+    if positives < 1 or rows - positives < 1:
         return None
+    return _two_class_interval(metric, value, positives, rows - positives, z)
+
+
+def _two_class_interval(
+    metric: str, value: float, positives: float, negatives: float, z: float
+) -> Interval | None:
     if metric == "auc":
         return hanley_mcneil_interval(value, positives, negatives, z)
     if metric == "auc_precision_recall":
         return logit_interval(value, positives, z)
     if metric == "calibration":
-        return ratio_interval(value, positives, positive_fraction, z)
+        return ratio_interval(value, positives, positives / (positives + negatives), z)
     return None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from components.quality_gate.intervals import Interval, metric_interval
 
 OVERALL = ""
+_MAX_SAID = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +39,7 @@ class SliceMetrics:
         return self.metrics.get("example_count", 0.0)
 
     def interval(self, metric: str, confidence: float) -> Interval | None:
-        """Returns the metric's confidence interval, or None where there is no method."""
+        """Returns the metric's confidence interval; None where there is no method."""
         return metric_interval(
             metric,
             self.metrics.get(metric, math.nan),
@@ -143,8 +144,10 @@ def _note_small(
     if not small or not judged:
         return []
     return [
-        f"{threshold['metric']} by {wanted}: {small} of {len(candidates)} values have "
-        f"fewer than {threshold['min_examples']:,} rows and were not judged"
+        (
+            f"{threshold['metric']} by {wanted}: {small} of {len(candidates)} values have "
+            f"fewer than {threshold['min_examples']:,} rows and were not judged"
+        )
     ]
 
 
@@ -220,11 +223,15 @@ def _relation(is_met: bool, is_lower: bool) -> str:
 
 
 def _summarize(failures: Sequence[str], checks: Sequence[Check]) -> str:
-    if not failures:
-        overall = next(
-            (check for check in checks if check.slice == "all rows"), checks[0]
+    if failures:
+        said = "; ".join(failures[:_MAX_SAID])
+        more = len(failures) - _MAX_SAID
+        held = max(len(checks), len(failures))
+        return (
+            f"{len(failures)} of {held} bounds failed: {said}"
+            f"{f'; and {more} more' if more > 0 else ''}"
         )
-        return f"all {len(checks)} bounds are met; {overall.sentence}"
-    said = "; ".join(failures[:5])
-    more = f"; and {len(failures) - 5} more" if len(failures) > 5 else ""
-    return f"{len(failures)} of {max(len(checks), len(failures))} bounds failed: {said}{more}"
+    if not checks:
+        return "no bound could be applied yet: all are on a change, without a baseline"
+    first = next((check for check in checks if check.slice == "all rows"), checks[0])
+    return f"all {len(checks)} bounds are met; {first.sentence}"

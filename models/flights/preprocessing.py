@@ -204,7 +204,9 @@ def _texts(inputs: Raw, numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor
 
 def _categories(texts: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     keys = features.CATEGORY_KEYS
-    tokens = tf.stack([tf.strings.join([f"{key}=", texts[key]]) for key in keys], axis=1)
+    tokens = tf.stack(
+        [tf.strings.join([f"{key}=", texts[key]]) for key in keys], axis=1
+    )
     indices = tft.compute_and_apply_vocabulary(
         tokens,
         default_value=-1,

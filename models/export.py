@@ -1,0 +1,145 @@
+"""Writes the SavedModel that TF Serving hosts; shared by the use cases.
+
+    {serving_model_dir}/
+      saved_model.pb
+      variables/
+      assets/            the vocabularies of the transform graph
+
+Signatures: `serving_default` (one named tensor per raw feature), `serving_examples`
+and `transform_features` (serialized tf.Examples). The saved object is a bare tf.Module,
+not the Keras model: saved as such, in a process that has imported TFMA, a Keras 3 model
+loads everywhere but cannot serve in TF Serving ("Could not find variable").
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+SparseFeatures = dict[str, tf.SparseTensor]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ServingContract:
+    """What goes in and out of the exported model.
+
+    Attributes:
+        feature_keys: Raw features of a request, in order.
+        class_names: Values of `label`: below the threshold, and from it on.
+        threshold: Smallest probability that gets the second class name, in [0, 1].
+    """
+
+    feature_keys: Sequence[str]
+    class_names: tuple[str, str]
+    threshold: float = 0.5
+
+
+def write_saved_model(
+    model: keras.Model,
+    tf_transform_output: tft.TFTransformOutput,
+    contract: ServingContract,
+    serving_model_dir: str,
+) -> None:
+    """Exports model and transform graph as one SavedModel.
+
+    Args:
+        model: From a dict of transformed features, [batch] each, to a probability,
+            float32 [batch] or [batch, 1].
+        tf_transform_output: The transform graph that the model was trained behind.
+        contract: Raw features and classes.
+        serving_model_dir: Where to write.
+
+    Raises:
+        KeyError: A feature of the contract is not in the transform graph's input.
+    """
+    specs = tf_transform_output.raw_feature_spec()
+    specs = {key: specs[key] for key in contract.feature_keys}
+    root = ServingRoot(model, tf_transform_output, contract)
+    named = {key: _named_spec(key, spec) for key, spec in specs.items()}
+    examples = tf.TensorSpec([None], tf.string, name="examples")
+
+    @tf.function(autograph=False)
+    def serving_default(**rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        return root.answer(_to_sparse(rows, specs), root.transform_named)
+
+    @tf.function(autograph=False, input_signature=[examples])
+    def serving_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return root.answer(_parse(examples, specs), root.transform_examples)
+
+    @tf.function(autograph=False, input_signature=[examples])
+    def transform_features(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return dict(root.transform_only(_parse(examples, specs)))
+
+    signatures = {
+        "serving_default": serving_default.get_concrete_function(**named),
+        "serving_examples": serving_examples,
+        "transform_features": transform_features,
+    }
+    tf.saved_model.save(root, serving_model_dir, signatures=signatures)
+
+
+class ServingRoot(tf.Module):
+    """What is saved: variables and one transform layer per signature.
+
+    A layer shared by two signatures ends in "untracked resource" at export.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        tf_transform_output: tft.TFTransformOutput,
+        contract: ServingContract,
+    ) -> None:
+        """Builds the layers; `write_saved_model` describes the arguments."""
+        super().__init__()
+        self.variables_ = [variable.value for variable in model.variables]
+        self.transform_named = tft.TransformFeaturesLayer(tf_transform_output)
+        self.transform_examples = tft.TransformFeaturesLayer(tf_transform_output)
+        self.transform_only = tft.TransformFeaturesLayer(tf_transform_output)
+        # In closures, so that the Keras model itself is not tracked and saved.
+        self._predict = lambda transformed: model(
+            {key: transformed[key] for key in model.input}, training=False
+        )
+        self._label = lambda probability: tf.where(
+            probability >= contract.threshold,
+            contract.class_names[1],
+            contract.class_names[0],
+        )
+
+    def answer(
+        self, rows: SparseFeatures, transform: tft.TransformFeaturesLayer
+    ) -> dict[str, tf.Tensor]:
+        """Returns `probability`, float32 [batch], and `label`, string [batch]."""
+        probability = tf.reshape(self._predict(transform(rows)), [-1])
+        return {"probability": probability, "label": self._label(probability)}
+
+
+def _named_spec(key: str, spec: tf.io.VarLenFeature) -> tf.TensorSpec:
+    dtype = tf.string if spec.dtype == tf.string else tf.float32
+    return tf.TensorSpec([None], dtype, name=key)
+
+
+def _parse(
+    examples: tf.Tensor, specs: Mapping[str, tf.io.VarLenFeature]
+) -> SparseFeatures:
+    parsed: SparseFeatures = tf.io.parse_example(examples, dict(specs))
+    return parsed
+
+
+def _to_sparse(
+    rows: Mapping[str, tf.Tensor], specs: Mapping[str, tf.io.VarLenFeature]
+) -> SparseFeatures:
+    """Leaves out NaN and "", so that both signatures feed the same to the graph."""
+    sparse = {}
+    for key, values in rows.items():
+        is_text = values.dtype == tf.string
+        present = tf.not_equal(values, "") if is_text else ~tf.math.is_nan(values)
+        places = tf.where(present)
+        sparse[key] = tf.SparseTensor(
+            tf.pad(places, [[0, 0], [0, 1]]),
+            tf.cast(tf.gather_nd(values, places), specs[key].dtype),
+            tf.stack([tf.size(values, tf.int64), 1]),
+        )
+    return sparse

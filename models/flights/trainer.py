@@ -1,0 +1,125 @@
+"""Trainer stage: learns from the transformed training split, writes the SavedModel."""
+
+import dataclasses
+import logging
+import time
+from typing import Any
+
+import keras
+import tensorflow_transform as tft
+
+from models import fitting, input_fn
+from models.export import ServingContract, write_saved_model
+from models.flights import features
+from models.flights.model import build_hyperparameters, build_model
+
+logger = logging.getLogger(__name__)
+
+CLASS_NAMES = ("on_time", "late")
+
+
+def run_fn(fn_args: Any) -> None:
+    """Trains and exports; TFX's Trainer calls it by its dotted path.
+
+    The same files, settings and seed give the same weights, bit for bit, on the same
+    machine. The eval split is not read: it judges the model later.
+
+    Args:
+        fn_args: TFX's FnArgs, or anything with these attributes:
+
+            train_files: Gzipped TFRecords of transformed rows; globs.
+            transform_output: Directory of the transform graph.
+            serving_model_dir: Where the SavedModel goes.
+            model_run_dir: Where training_summary.json goes.
+            custom_config: See `fitting.TrainSettings`.
+            hyperparameters: The Tuner's choice, or None; overrides custom_config.
+
+    Raises:
+        FileNotFoundError: `train_files` match nothing.
+        ValueError: A setting has an unknown name or value, or there are no rows.
+    """
+    start_s = time.monotonic()
+    settings = fitting.build_settings(fn_args.custom_config, fn_args.hyperparameters)
+    tf_transform_output = tft.TFTransformOutput(fn_args.transform_output)
+    columns = read_training_columns(fn_args.train_files, tf_transform_output)
+    read_s = time.monotonic() - start_s
+    model, summary = train_model(
+        columns, vocabulary_size(tf_transform_output), settings
+    )
+    fit_s = time.monotonic() - start_s - read_s
+    contract = ServingContract(
+        feature_keys=features.FEATURE_KEYS, class_names=CLASS_NAMES
+    )
+    write_saved_model(model, tf_transform_output, contract, fn_args.serving_model_dir)
+    total_s = time.monotonic() - start_s
+    summary["seconds"] = {"read": read_s, "fit": fit_s, "total": total_s}
+    fitting.write_summary(fn_args.model_run_dir, summary)
+    logger.info("read %.1f s, fit %.1f s, all %.1f s", read_s, fit_s, total_s)
+
+
+def vocabulary_size(tf_transform_output: tft.TFTransformOutput) -> int:
+    """Returns the size of the vocabulary that all categories share."""
+    size: int = tf_transform_output.vocabulary_size_by_name(features.VOCABULARY_NAME)
+    return size
+
+
+def read_training_columns(
+    train_files: list[str], tf_transform_output: tft.TFTransformOutput
+) -> input_fn.Columns:
+    """Returns what training reads: inputs, label and the columns that name a day."""
+    specs = tf_transform_output.transformed_feature_spec()
+    keys = (*features.TRANSFORMED_FEATURE_KEYS, features.TRANSFORMED_LABEL_KEY)
+    return input_fn.read_columns(train_files, {key: specs[key] for key in keys})
+
+
+def train_model(
+    columns: input_fn.Columns, vocabulary_size: int, settings: fitting.TrainSettings
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Returns the trained network and what the summary says about its training."""
+    # Seeds Python, NumPy and TensorFlow: weights, dropout and tf.data's shuffles.
+    keras.utils.set_random_seed(settings.seed)
+    hyperparameters = build_hyperparameters(settings.hyperparameters)
+    kept, aside = input_fn.split_holdout(
+        columns,
+        group_keys=features.GROUP_KEYS,
+        fraction=settings.holdout_fraction,
+        seed=settings.seed,
+    )
+    rows = {"train": input_fn.num_rows(kept), "holdout": input_fn.num_rows(aside)}
+    model = build_model(vocabulary_size, hyperparameters)
+    fitting.compile_model(
+        model,
+        learning_rate=settings.learning_rate,
+        weight_decay=hyperparameters.weight_decay,
+        num_steps=settings.max_epochs * -(-rows["train"] // settings.batch_size),
+    )
+    labels = kept[features.TRANSFORMED_LABEL_KEY]
+    history = fitting.fit_model(
+        model,
+        build_dataset(kept, settings.batch_size, shuffle_seed=settings.seed),
+        build_dataset(aside, fitting.HOLDOUT_BATCH_ROWS) if rows["holdout"] else None,
+        settings=settings,
+        weights=fitting.class_weights(labels, settings.class_weight),
+    )
+    summary = {
+        "epochs": len(history["loss"]),
+        "history": history,
+        "rows": rows,
+        "late_fraction": float(labels.mean()),
+        "settings": dataclasses.asdict(settings),
+        "hyperparameters": dataclasses.asdict(hyperparameters),
+    }
+    return model, summary
+
+
+def build_dataset(
+    columns: input_fn.Columns, batch_size: int, shuffle_seed: int | None = None
+) -> Any:
+    """Returns batches of the network's inputs and the label."""
+    return input_fn.build_dataset(
+        columns,
+        input_keys=features.MODEL_INPUT_KEYS,
+        label_key=features.TRANSFORMED_LABEL_KEY,
+        batch_size=batch_size,
+        shuffle_seed=shuffle_seed,
+    )
