@@ -12,12 +12,14 @@ loads everywhere but cannot serve in TF Serving ("Could not find variable").
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+Tensors = dict[str, tf.Tensor]
 SparseFeatures = dict[str, tf.SparseTensor]
 
 
@@ -54,66 +56,50 @@ def write_saved_model(
     Raises:
         KeyError: A feature of the contract is not in the transform graph's input.
     """
-    specs = tf_transform_output.raw_feature_spec()
-    specs = {key: specs[key] for key in contract.feature_keys}
-    root = ServingRoot(model, tf_transform_output, contract)
+    raw_specs = tf_transform_output.raw_feature_spec()
+    specs = {key: raw_specs[key] for key in contract.feature_keys}
     named = {key: _named_spec(key, spec) for key, spec in specs.items()}
     examples = tf.TensorSpec([None], tf.string, name="examples")
 
-    @tf.function(autograph=False)
-    def serving_default(**rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        return root.answer(_to_sparse(rows, specs), root.transform_named)
+    # A layer shared by two signatures ends in "untracked resource" at export.
+    root = tf.Module()
+    root.variables_ = [variable.value for variable in model.variables]
+    root.transform_named = tft.TransformFeaturesLayer(tf_transform_output)
+    root.transform_examples = tft.TransformFeaturesLayer(tf_transform_output)
+    root.transform_only = tft.TransformFeaturesLayer(tf_transform_output)
 
-    @tf.function(autograph=False, input_signature=[examples])
-    def serving_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return root.answer(_parse(examples, specs), root.transform_examples)
+    def serving_default(**rows: tf.Tensor) -> Tensors:
+        transformed = root.transform_named(_to_sparse(rows, specs))
+        return _answer(model, transformed, contract)
 
-    @tf.function(autograph=False, input_signature=[examples])
-    def transform_features(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+    def serving_examples(examples: tf.Tensor) -> Tensors:
+        transformed = root.transform_examples(_parse(examples, specs))
+        return _answer(model, transformed, contract)
+
+    def transform_features(examples: tf.Tensor) -> Tensors:
         return dict(root.transform_only(_parse(examples, specs)))
 
     signatures = {
-        "serving_default": serving_default.get_concrete_function(**named),
-        "serving_examples": serving_examples,
-        "transform_features": transform_features,
+        "serving_default": _concrete(serving_default, **named),
+        "serving_examples": _concrete(serving_examples, examples=examples),
+        "transform_features": _concrete(transform_features, examples=examples),
     }
     tf.saved_model.save(root, serving_model_dir, signatures=signatures)
 
 
-class ServingRoot(tf.Module):
-    """What is saved: variables and one transform layer per signature.
+def _concrete(function: Callable[..., Tensors], **specs: tf.TensorSpec) -> Any:
+    return tf.function(function, autograph=False).get_concrete_function(**specs)
 
-    A layer shared by two signatures ends in "untracked resource" at export.
-    """
 
-    def __init__(
-        self,
-        model: keras.Model,
-        tf_transform_output: tft.TFTransformOutput,
-        contract: ServingContract,
-    ) -> None:
-        """Builds the layers; `write_saved_model` describes the arguments."""
-        super().__init__()
-        self.variables_ = [variable.value for variable in model.variables]
-        self.transform_named = tft.TransformFeaturesLayer(tf_transform_output)
-        self.transform_examples = tft.TransformFeaturesLayer(tf_transform_output)
-        self.transform_only = tft.TransformFeaturesLayer(tf_transform_output)
-        # In closures, so that the Keras model itself is not tracked and saved.
-        self._predict = lambda transformed: model(
-            {key: transformed[key] for key in model.input}, training=False
-        )
-        self._label = lambda probability: tf.where(
-            probability >= contract.threshold,
-            contract.class_names[1],
-            contract.class_names[0],
-        )
-
-    def answer(
-        self, rows: SparseFeatures, transform: tft.TransformFeaturesLayer
-    ) -> dict[str, tf.Tensor]:
-        """Returns `probability`, float32 [batch], and `label`, string [batch]."""
-        probability = tf.reshape(self._predict(transform(rows)), [-1])
-        return {"probability": probability, "label": self._label(probability)}
+def _answer(
+    model: keras.Model, transformed: Tensors, contract: ServingContract
+) -> Tensors:
+    """Returns `probability`, float32 [batch], and `label`, string [batch]."""
+    inputs = {key: transformed[key] for key in model.input}
+    probability = tf.reshape(model(inputs, training=False), [-1])
+    below, from_threshold = contract.class_names
+    label = tf.where(probability >= contract.threshold, from_threshold, below)
+    return {"probability": probability, "label": label}
 
 
 def _named_spec(key: str, spec: tf.io.VarLenFeature) -> tf.TensorSpec:

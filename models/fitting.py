@@ -5,7 +5,6 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 import keras
@@ -27,7 +26,7 @@ class TrainSettings:
         batch_size: Rows a step, >= 1.
         max_epochs: Passes over the training rows at most, >= 1. The learning rate
             falls to zero (half a cosine) over this many.
-        patience_epochs: Stop after this many epochs without a lower hold-out loss.
+        patience_epochs: Stop after this many epochs without a higher hold-out AUC.
         learning_rate: Step size at the start, > 0.
         holdout_fraction: Share of the training groups set aside, in [0, 1). 0: all
             rows are learned from and nothing stops early.
@@ -38,7 +37,7 @@ class TrainSettings:
     seed: int = 0
     batch_size: int = 1024
     max_epochs: int = 4
-    patience_epochs: int = 1
+    patience_epochs: int = 2
     learning_rate: float = 0.002
     holdout_fraction: float = 0.05
     class_weight: str = "none"
@@ -106,16 +105,16 @@ def compile_model(
     )
 
 
-class EpochLog(keras.callbacks.Callback):
-    """One log line an epoch: TFX swallows the progress bar."""
+def _epoch_log() -> keras.callbacks.Callback:
+    """Writes one log line an epoch: TFX swallows the progress bar."""
+    times = [time.monotonic()]
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None):  # noqa: ANN201, ARG002, D102
-        self._start_s = time.monotonic()
+    def on_epoch_end(epoch: int, logs: Mapping[str, float]) -> None:
+        times.append(time.monotonic())
+        figures = ", ".join(f"{key} {value:.4f}" for key, value in sorted(logs.items()))
+        logger.info("epoch %d: %s, %.1f s", epoch + 1, figures, times[-1] - times[-2])
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None):  # noqa: ANN201, D102
-        figures = ", ".join(f"{k} {v:.4f}" for k, v in sorted((logs or {}).items()))
-        seconds = time.monotonic() - self._start_s
-        logger.info("epoch %d: %s, %.1f s", epoch + 1, figures, seconds)
+    return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
 
 
 def fit_model(
@@ -138,11 +137,12 @@ def fit_model(
     Returns:
         Loss and AUC of each epoch, in order; those of the hold-out as `val_…`.
     """
-    callbacks: list[keras.callbacks.Callback] = [EpochLog()]
+    callbacks: list[keras.callbacks.Callback] = [_epoch_log()]
     if holdout is not None:
         callbacks.append(
             keras.callbacks.EarlyStopping(
-                monitor="val_loss",
+                monitor="val_auc",
+                mode="max",
                 patience=settings.patience_epochs,
                 restore_best_weights=True,
             )
@@ -151,6 +151,7 @@ def fit_model(
         train,
         validation_data=holdout,
         epochs=settings.max_epochs,
+        shuffle=False,
         class_weight=dict(weights) if weights else None,
         callbacks=callbacks,
         verbose=0,
@@ -161,8 +162,6 @@ def fit_model(
 def write_summary(model_run_dir: str, summary: Mapping[str, Any]) -> None:
     """Writes {model_run_dir}/training_summary.json; makes the directory."""
     tf.io.gfile.makedirs(model_run_dir)
-    path = str(PurePosixPath(model_run_dir) / SUMMARY_FILE)
-    if "://" in model_run_dir:
-        path = f"{model_run_dir.rstrip('/')}/{SUMMARY_FILE}"
+    path = f"{model_run_dir.rstrip('/')}/{SUMMARY_FILE}"
     with tf.io.gfile.GFile(path, "w") as file:
         file.write(json.dumps(summary, indent=2, sort_keys=True) + "\n")

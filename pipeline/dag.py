@@ -1,7 +1,6 @@
 """The one DAG: stages wired in flow order, the same for every runner."""
 
-from tfx import v1 as tfx
-
+from pipeline import tfx_api
 from pipeline.dag_inputs import DagInputs
 from pipeline.stages.deployment import create_pusher, create_serving_validator
 from pipeline.stages.evaluation import create_evaluation
@@ -14,7 +13,7 @@ from pipeline.stages.validation import create_validation
 BEAM_ARGS = ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"]
 
 
-def create_pipeline(inputs: DagInputs) -> tfx.dsl.Pipeline:
+def create_pipeline(inputs: DagInputs) -> tfx_api.Pipeline:
     """Wires every stage into one TFX pipeline."""
     config = inputs.config
     label = config.data.label
@@ -67,13 +66,11 @@ def create_pipeline(inputs: DagInputs) -> tfx.dsl.Pipeline:
         *evaluation,
         pusher,
     ]
-    return tfx.dsl.Pipeline(
+    return tfx_api.Pipeline(
         pipeline_name=config.name,
         pipeline_root=inputs.pipeline_root,
         metadata_connection_config=(
-            tfx.orchestration.metadata.sqlite_metadata_connection_config(
-                inputs.metadata_path
-            )
+            tfx_api.sqlite_metadata_connection_config(inputs.metadata_path)
         ),
         components=[part for part in components if part is not None],
         enable_cache=True,

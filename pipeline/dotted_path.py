@@ -49,10 +49,9 @@ def require_function(dotted_path: str) -> None:
         DottedPathError: It is not; names the nearest that is.
     """
     module_name, _, name = dotted_path.rpartition(".")
-    if not all(part.isidentifier() for part in dotted_path.split(".")) or not name:
+    is_path = all(part.isidentifier() for part in dotted_path.split("."))
+    if not is_path or not module_name:
         raise DottedPathError("expected package.module.function.")
-    if not module_name:
-        raise DottedPathError("expected package.module.function, found one name.")
     names = set(_top_level_names(_parse(_find_chain(module_name)[-1])))
     if name not in names and "*" not in names:
         raise DottedPathError(
@@ -136,14 +135,16 @@ def _names_in(folders: Sequence[Path]) -> list[str]:
 def _parse(module: _Module) -> ast.Module:
     if module.file is None:
         return ast.Module(body=[], type_ignores=[])
+    if module.file.suffix != ".py":
+        raise DottedPathError(f"module {module.name} is no Python source.")
     try:
         return ast.parse(module.file.read_bytes(), filename=str(module.file))
     except SyntaxError as error:
         raise DottedPathError(
             f"{module.file} does not parse: line {error.lineno}: {error.msg}."
         ) from error
-    except (ValueError, OSError) as error:
-        raise DottedPathError(f"{module.file} is no Python source: {error}.") from error
+    except OSError as error:
+        raise DottedPathError(f"{module.file} cannot be read: {error}.") from error
 
 
 def _executed_nodes(

@@ -82,9 +82,7 @@ def _forget_missing_artifacts(metadata_path: str) -> None:
 
 
 def _sqlite(metadata_path: str) -> metadata_store_pb2.ConnectionConfig:
-    from tfx import v1 as tfx
-
-    return tfx.orchestration.metadata.sqlite_metadata_connection_config(metadata_path)
+    return metadata.sqlite_metadata_connection_config(metadata_path)
 
 
 def launch_node(

@@ -148,7 +148,8 @@ def _wrong_type(
 
 
 def _sentence(error: Exception) -> str:
-    return f"{str(error).removesuffix('.')}."
+    text = str(error)
+    return text if text.endswith((".", "?")) else f"{text}."
 
 
 def _spans_in_words(spans: Sequence[int]) -> str:

@@ -5,6 +5,7 @@ import hashlib
 import importlib
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 
 from data.spans import list_spans, load_manifest
 from pipeline import preflight, run_record
-from pipeline.config import PipelineConfig, load_config
+from pipeline.config import PipelineConfig, find_project_root, load_config
 from pipeline.local_runner import (
     NodeProcesses,
     RunInterruptedError,
@@ -46,6 +47,7 @@ def run_pipeline(
         WorkDirBusyError: Another run holds the work folder.
     """
     config = load_config(config_path, overrides)
+    make_importable(find_project_root(config_path))
     preflight.check_config(config)
     work_dir = WorkDir(Path(config.work_dir))
     with exclusive(work_dir):
@@ -63,6 +65,17 @@ def run_pipeline(
         with _recorded(record, work_dir, started):
             _run(record, config, work_dir, processes, listener)
     return record
+
+
+def make_importable(project_root: Path) -> None:
+    """Lets dotted paths of the configuration name modules below its project root."""
+    folder = str(project_root)
+    if folder in sys.path:
+        return
+    sys.path.append(folder)
+    # The fork server and what it starts inherit the environment, not sys.path.
+    known = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = f"{known}{os.pathsep}{folder}" if known else folder
 
 
 @contextmanager
@@ -108,7 +121,10 @@ def _run(
         data_digest=data_digest(Path(config.data.input_base), spans),
         schema_digest=hashlib.sha256(schema_file.read_bytes()).hexdigest(),
         csv_kinds=(
-            preflight.csv_kinds(schema_file) if config.data.format == "csv" else {}
+            # A CSV file may write event times as text; pyarrow recognizes them.
+            preflight.csv_kinds(schema_file, leave_out=[config.data.event_time])
+            if config.data.format == "csv"
+            else {}
         ),
         pipeline_root=str(work_dir.artifacts),
         metadata_path=str(work_dir.metadata_path),

@@ -76,7 +76,11 @@ def _parse(path: Path) -> schema_pb2.Schema:
     try:
         return text_format.Parse(path.read_text(encoding="utf-8"), schema_pb2.Schema())
     except text_format.ParseError as error:
-        raise ConfigError(_refused(path, f"does not parse: {error}")) from error
+        reason = str(error).removeprefix(f"{error.GetLine()}:{error.GetColumn()} : ")
+        place = f"line {error.GetLine()}, column {error.GetColumn()}"
+        raise ConfigError(
+            _refused(path, f"does not parse: {place}: {reason.rstrip('.')}")
+        ) from error
     except (UnicodeDecodeError, OSError) as error:
         raise ConfigError(_refused(path, f"cannot be read: {error}")) from error
 

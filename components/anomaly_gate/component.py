@@ -6,6 +6,9 @@ from tfx.dsl.component.experimental.annotations import (
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
+
+# v1 lacks File.
+from tfx.types.experimental.simple_artifacts import File
 from tfx.types.standard_artifacts import (
     ExampleAnomalies,
     Examples,
@@ -15,18 +18,18 @@ from tfx.types.standard_artifacts import (
 
 from components.anomaly_gate.evidence_files import SPLITS, load_evidence
 from components.anomaly_gate.finding import AnomalyGateError, stopping_findings
-from components.anomaly_gate.gate_report import GateReport, write_report
+from components.anomaly_gate.gate_report import write_report
 from components.anomaly_gate.judge import judge
 from components.anomaly_gate.severities import load_severity_rules
 from components.schema_curator.schema_file import load_schema
 
 
 @component
-def AnomalyGate(  # noqa: PLR0917  TFX reads no keyword-only arguments.
+def AnomalyGate(
     anomalies: InputArtifact[ExampleAnomalies],
     statistics: InputArtifact[ExampleStatistics],
     schema: InputArtifact[Schema],
-    report: OutputArtifact[GateReport],
+    report: OutputArtifact[File],
     severities: Parameter[str],
     max_out_of_domain_fraction: Parameter[float],
     examples: InputArtifact[Examples] = None,

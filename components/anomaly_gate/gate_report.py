@@ -1,18 +1,24 @@
-"""The gate's own artifact: every finding of a run that passed.
+"""Writes what the gate found: a File artifact with every finding of a run that passed.
 
 {report.uri}/
   gate_report.json    format_version, splits, severities,
                       max_out_of_domain_fraction, num_findings, num_stopping,
                       findings (all fields of finding.Finding)
+
+Custom properties: `num_findings`, `num_stopping` (int; the latter is 0 wherever the
+artifact outlives the run) and `findings` (JSON list, bounded).
+
+Not an artifact type of our own: Kubeflow's containers import a custom type by its
+TYPE_NAME, which must look like `module.Name`, so a class in a package is never found.
 """
 
 import dataclasses
 import json
 from collections.abc import Sequence
 
-# `tfx.v1` has both but takes 8 s to import.
+# `tfx.v1` has fileio but takes 8 s to import; it lacks File.
 from tfx.dsl.io import fileio
-from tfx.types.artifact import Artifact
+from tfx.types.experimental.simple_artifacts import File
 
 from components.anomaly_gate.finding import Finding, stopping_findings
 from components.anomaly_gate.severities import SeverityRules
@@ -21,18 +27,8 @@ from components.schema_curator.bounded_json import bounded_json
 REPORT_FILE = "gate_report.json"
 
 
-class GateReport(Artifact):  # type: ignore[misc]  # TFX ships no types.
-    """What AnomalyGate found.
-
-    Custom properties: `num_findings`, `num_stopping` (int; the latter is 0 wherever
-    the artifact outlives the run) and `findings` (JSON list, bounded).
-    """
-
-    TYPE_NAME = "GateReport"
-
-
 def write_report(
-    report: GateReport,
+    report: File,
     splits: Sequence[str],
     findings: Sequence[Finding],
     rules: SeverityRules,

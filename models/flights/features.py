@@ -137,7 +137,7 @@ Flights of one day share weather and delays, so the hold-out is made of whole da
 VOCABULARY_NAME = "categories"
 """All categories share one vocabulary: one pass over the data instead of fifteen."""
 
-VOCABULARY_FREQUENCY_THRESHOLD = 20
+VOCABULARY_FREQUENCY_THRESHOLD = 100
 """A category seen in fewer training rows is out of vocabulary."""
 
 

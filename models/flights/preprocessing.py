@@ -19,6 +19,9 @@ CLIP_STANDARD_DEVIATIONS = 4.0
 QUANTILE_EPSILON = 0.001
 """Largest error of a quantile's rank, as a fraction of the rows."""
 
+NEXT_TO_NO_WEIGHT = 1e-6
+"""Weight of a made-up row in `_quantiles`; a real row weighs 1."""
+
 ORIGIN_UTC_OFFSET_H = -5.0
 """Standard time of New York, where all three origins lie."""
 
@@ -64,7 +67,8 @@ def preprocessing_fn(inputs: Raw) -> dict[str, tf.Tensor]:
             {key}_bucket_xf for BUCKET_FEATURE_KEYS: int64 [batch]. The number of
                 training quantiles (of NUM_BUCKETS) that are <= the value, in
                 [0, NUM_BUCKETS); a value on a boundary is in the upper bucket.
-                MISSING_BUCKET where missing.
+                MISSING_BUCKET where missing. Without any training value all
+                quantiles are 0.
             {key}_xf for CATEGORY_KEYS: int64 [batch]. Index in the vocabulary that
                 all categories share, most frequent first, in [0, vocabulary_size);
                 vocabulary_size + (place in CATEGORY_KEYS) if the value was in fewer
@@ -113,7 +117,7 @@ def _dense(values: tf.SparseTensor, default: float | str) -> tf.Tensor:
 
 
 def _numbers(inputs: Raw) -> dict[str, tf.Tensor]:
-    """Returns every numeric feature, raw or derived, as float32 [batch], NaN missing."""
+    """Returns all numbers, raw and derived, as float32 [batch]; NaN if missing."""
     numbers = {}
     for key in features.FEATURE_KEYS:
         values = inputs[key]
@@ -144,8 +148,7 @@ def _block_min(numbers: Mapping[str, tf.Tensor]) -> tf.Tensor:
 def _scaled(numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     keys = features.DENSE_FLOAT_FEATURE_KEYS
     matrix = tf.stack([numbers[key] for key in keys], axis=1)
-    # Both analyzers leave NaN out. A column without any value has a mean of NaN and
-    # so becomes NaN, which counts as missing below.
+    # Mean and variance leave NaN out; scaled, NaN is NaN and becomes the mean, 0.0.
     scores = tft.scale_to_z_score(matrix, elementwise=True)
     limit = CLIP_STANDARD_DEVIATIONS
     scores = tf.clip_by_value(_where_present(scores, 0.0), -limit, limit)
@@ -164,10 +167,12 @@ def _missing_indicators(numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor
 def _cycles(numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     cycles = {}
     for key, period in features.CYCLIC_FEATURE_PERIODS.items():
-        angle = numbers[key] * (2.0 * math.pi / period)
+        # float64: in float32 the last bit of a sine depends on the row's place in
+        # its batch (vector or scalar code), so Beam and serving would differ.
+        angle = tf.cast(numbers[key], tf.float64) * (2.0 * math.pi / period)
         for name, function in (("sin", tf.sin), ("cos", tf.cos)):
             cycles[transformed_name(f"{key}_{name}")] = _where_present(
-                function(angle), 0.0
+                tf.cast(function(angle), tf.float32), 0.0
             )
     return cycles
 
@@ -175,9 +180,7 @@ def _cycles(numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 def _buckets(numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     keys = features.BUCKET_FEATURE_KEYS
     matrix = tf.stack([numbers[key] for key in keys], axis=1)
-    boundaries = tft.quantiles(
-        matrix, features.NUM_BUCKETS, QUANTILE_EPSILON, reduce_instance_dims=False
-    )
+    boundaries = _quantiles(matrix)
     is_reached = matrix[:, :, tf.newaxis] >= boundaries[tf.newaxis]
     buckets = tf.reduce_sum(tf.cast(is_reached, tf.int64), axis=2)
     missing = tf.constant(features.MISSING_BUCKET, tf.int64)
@@ -185,9 +188,28 @@ def _buckets(numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return _columns([transformed_name(f"{key}_bucket") for key in keys], buckets)
 
 
+def _quantiles(matrix: tf.Tensor) -> tf.Tensor:
+    """Returns the boundaries between buckets, float32 [columns, NUM_BUCKETS - 1].
+
+    tft.quantiles leaves out NaN but fails on a column of nothing else. So a row of
+    zeros of next to no weight joins every batch: the boundaries of a column without
+    values are then 0, those of others do not move.
+    """
+    zeros = tf.zeros([1, matrix.shape[1]])
+    ones = tf.ones_like(matrix[:, 0])
+    return tft.quantiles(
+        tf.concat([matrix, zeros], axis=0),
+        features.NUM_BUCKETS,
+        QUANTILE_EPSILON,
+        weights=tf.concat([ones, [NEXT_TO_NO_WEIGHT]], axis=0),
+        reduce_instance_dims=False,
+    )
+
+
 def _texts(inputs: Raw, numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Returns the values of all categories, crosses included, as string [batch]."""
-    single = {*features.VOCAB_FEATURE_KEYS, *sum(features.CROSS_FEATURE_KEYS, ())}
+    crossed = {key for pair in features.CROSS_FEATURE_KEYS for key in pair}
+    single = {*features.VOCAB_FEATURE_KEYS, *crossed}
     texts = {}
     for key in sorted(single):
         if key in numbers:

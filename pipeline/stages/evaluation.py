@@ -4,10 +4,9 @@ import dataclasses
 import json
 from typing import Any, NamedTuple
 
-from tfx import v1 as tfx
-
 from components.baseline_resolver.strategy import PreviousBlessedModelStrategy
 from components.quality_gate.component import QualityGate
+from pipeline import tfx_api
 from pipeline.eval_config import build_eval_config
 from pipeline.stage_configs import EvaluationConfig
 
@@ -32,14 +31,14 @@ def create_evaluation(
         model: The trained model's channel.
         schema: The curated schema's channel.
     """
-    baseline_resolver = tfx.dsl.Resolver(
+    baseline_resolver = tfx_api.Resolver(
         strategy_class=PreviousBlessedModelStrategy,
         candidate=model,
-        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+        model=tfx_api.Channel(type=tfx_api.Model),
+        model_blessing=tfx_api.Channel(type=tfx_api.ModelBlessing),
     ).with_id("baseline_resolver")
     baseline = baseline_resolver.outputs["model"]
-    evaluator = tfx.components.Evaluator(
+    evaluator = tfx_api.Evaluator(
         examples=examples,
         model=model,
         baseline_model=baseline,

@@ -3,8 +3,7 @@
 import dataclasses
 from typing import Any, NamedTuple
 
-from tfx import v1 as tfx
-
+from pipeline import tfx_api
 from pipeline.stage_configs import TrainConfig, TuneConfig
 
 
@@ -31,17 +30,17 @@ def create_training(
     inputs = {
         "examples": transform.outputs["transformed_examples"],
         "transform_graph": transform.outputs["transform_graph"],
-        "train_args": tfx.proto.TrainArgs(splits=["train"]),
-        "eval_args": tfx.proto.EvalArgs(splits=["eval"]),
+        "train_args": tfx_api.TrainArgs(splits=["train"]),
+        "eval_args": tfx_api.EvalArgs(splits=["eval"]),
     }
     tuner = None
     if tune.enabled:
-        tuner = tfx.components.Tuner(
+        tuner = tfx_api.Tuner(
             tuner_fn=tune.tuner_fn,
             custom_config={**custom_config, "max_trials": tune.max_trials},
             **inputs,
         ).with_id("tuner")
-    trainer = tfx.components.Trainer(
+    trainer = tfx_api.Trainer(
         run_fn=train.run_fn,
         schema=schema,
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,

@@ -2,8 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from tfx import v1 as tfx
-
+from pipeline import tfx_api
 from pipeline.stage_configs import TransformConfig
 
 
@@ -24,11 +23,11 @@ def create_transform(
         schema: The curated schema's channel.
         anomaly_gate: The component that must have let the data pass.
     """
-    transform = tfx.components.Transform(
+    transform = tfx_api.Transform(
         examples=examples,
         schema=schema,
         preprocessing_fn=config.preprocessing_fn,
-        splits_config=tfx.proto.SplitsConfig(
+        splits_config=tfx_api.SplitsConfig(
             analyze=["train"], transform=["train", "eval"]
         ),
         disable_statistics=not config.statistics,

@@ -3,10 +3,9 @@
 import json
 from typing import Any, NamedTuple
 
-from tfx import v1 as tfx
-
 from components.anomaly_gate.component import AnomalyGate
 from components.schema_curator.component import SchemaCurator
+from pipeline import tfx_api
 from pipeline.stage_configs import ValidationConfig
 
 
@@ -30,11 +29,9 @@ def create_validation(
         examples: ExampleGen's output channel.
         schema_digest: SHA-256 of the curated schema file.
     """
-    statistics_gen = tfx.components.StatisticsGen(examples=examples).with_id(
-        "statistics_gen"
-    )
+    statistics_gen = tfx_api.StatisticsGen(examples=examples).with_id("statistics_gen")
     statistics = statistics_gen.outputs["statistics"]
-    schema_gen = tfx.components.SchemaGen(
+    schema_gen = tfx_api.SchemaGen(
         statistics=statistics, infer_feature_shape=False
     ).with_id("schema_gen")
     schema_curator = SchemaCurator(
@@ -43,7 +40,7 @@ def create_validation(
         schema_digest=schema_digest,
     ).with_id("schema_curator")
     schema = schema_curator.outputs["schema"]
-    example_validator = tfx.components.ExampleValidator(
+    example_validator = tfx_api.ExampleValidator(
         statistics=statistics, schema=schema
     ).with_id("example_validator")
     anomaly_gate = AnomalyGate(

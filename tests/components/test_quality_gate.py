@@ -178,7 +178,7 @@ def test_interval_of_a_perfect_area_stays_in_range():
         ("auc", math.nan, 10, 0.5),
         ("auc", 0.7, 10, 0.0),
         ("auc", 0.7, 0, 0.5),
-        ("binary_crossentropy", 0.5, 10, 0.5),
+        ("mean_prediction", 0.5, 10, 0.5),
         ("calibration", 0.0, 10, 0.5),
     ],
     ids=["not a number", "one class", "no rows", "no method", "zero ratio"],

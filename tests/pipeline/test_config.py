@@ -112,8 +112,8 @@ def test_overrides_fill_sections_left_empty(tmp_path):
             {"dta.label": "x"},
             (
                 "unknown setting dta; known settings are name, work_dir, seed, "
-                "min_free_disk_gib, data, validation, transform, train, tune, evaluation, "
-                "deployment. Did you mean 'data'?"
+                "min_free_disk_gib, data, validation, transform, train, tune, "
+                "evaluation, deployment. Did you mean 'data'?"
             ),
         ),
         ({"name.x": "y"}, "unknown setting name.x."),
@@ -140,16 +140,17 @@ def test_overrides_fill_sections_left_empty(tmp_path):
                 ]
             },
             (
-                "evaluation.thresholds[0].slice is 'orign', which is not one of slices: "
-                "origin. Did you mean 'origin'?"
+                "evaluation.thresholds[0].slice is 'orign', which is not one of "
+                "slices: origin. Did you mean 'origin'?"
             ),
         ),
         (
             {"evaluation.thresholds": [{"metric": "auk", "min": 0.6}]},
             (
                 "evaluation.thresholds[0].metric is 'auk'; it can be auc, "
-                "auc_precision_recall, binary_accuracy, binary_crossentropy, calibration, "
-                "example_count, mean_label, mean_prediction. Did you mean 'auc'?"
+                "auc_precision_recall, "
+                "calibration, example_count, mean_label, mean_prediction. "
+                "Did you mean 'auc'?"
             ),
         ),
     ],

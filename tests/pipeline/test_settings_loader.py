@@ -121,8 +121,8 @@ KNOWN = "name, count, is_on, ratio, inner, inners, labels, free"
         (
             {"name": "a", "free": {"when": {1, 2}}},
             (
-                "free.when is {1, 2}; expected plain values: text, finite numbers, true, "
-                "false, null, and lists and mappings of these."
+                "free.when is {1, 2}; expected plain values: text, finite numbers, "
+                "true, false, null, and lists and mappings of these."
             ),
         ),
         (
@@ -240,9 +240,9 @@ AUC = {"metric": "auc", "min": 0.6}
             Threshold,
             {"metric": "acu", "min": 0.6},
             (
-                "metric is 'acu'; it can be auc, auc_precision_recall, binary_accuracy, "
-                "binary_crossentropy, calibration, example_count, mean_label, "
-                "mean_prediction. Did you mean 'auc'?"
+                "metric is 'acu'; it can be auc, auc_precision_recall, "
+                "calibration, "
+                "example_count, mean_label, mean_prediction. Did you mean 'auc'?"
             ),
         ),
         (

@@ -11,6 +11,7 @@ import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.types.experimental.simple_artifacts import File
 from tfx.types.standard_artifacts import (
     ExampleAnomalies,
     Examples,
@@ -21,7 +22,6 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from components.anomaly_gate.count_values import count_outside
 from components.anomaly_gate.finding import Finding
-from components.anomaly_gate.gate_report import GateReport
 from components.anomaly_gate.judge import SplitEvidence, judge
 from components.anomaly_gate.severities import load_severity_rules
 
@@ -34,16 +34,11 @@ def record_batch(columns: Columns) -> pa.RecordBatch:
     for values in columns.values():
         lists = [v if v is None or isinstance(v, list) else [v] for v in values]
         array = pa.array(lists)
-        if pa.types.is_null(array.type):
-            arrays.append(array.cast(pa.list_(pa.float32())))
-        elif pa.types.is_string(array.type.value_type) or pa.types.is_binary(
-            array.type.value_type
-        ):
-            arrays.append(array.cast(pa.large_list(pa.large_binary())))
-        elif pa.types.is_floating(array.type.value_type):
-            arrays.append(array.cast(pa.large_list(pa.float32())))
-        else:
-            arrays.append(array.cast(pa.large_list(array.type.value_type)))
+        kind = array.type if pa.types.is_null(array.type) else array.type.value_type
+        stored = pa.int64() if pa.types.is_integer(kind) else pa.large_binary()
+        if pa.types.is_floating(kind) or pa.types.is_null(kind):
+            stored = pa.float32()
+        arrays.append(array.cast(pa.large_list(stored)))
     return pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
 
@@ -97,7 +92,7 @@ def write_artifacts(tmp_path: Path, parse_schema) -> Callable[..., dict[str, Any
             "statistics": ExampleStatistics(),
             "schema": Schema(),
             "examples": Examples(),
-            "report": GateReport(),
+            "report": File(),
         }
         for name, artifact in artifacts.items():
             artifact.uri = str(tmp_path / name)

@@ -29,8 +29,8 @@ def facts(finding: Finding) -> tuple[str, str, int | None, int | None]:
 
 
 def test_missing_column(find):
-    schema = f'feature {{ name: "gone" type: BYTES {REQUIRED} }} feature {{ name: "x" type: INT }}'
-    finding = only(find(schema, {"x": [1] * 9800}))
+    schema = HOUR + f'feature {{ name: "gone" type: BYTES {REQUIRED} }}'
+    finding = only(find(schema, {"hour": [1] * 9800}))
     assert facts(finding) == ("missing_column", "stop", 9800, 9800)
     assert finding.expected == "text (BYTES) in every row"
     assert finding.sentence == (

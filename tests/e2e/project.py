@@ -1,0 +1,77 @@
+"""A work folder with spans of real rows, and the command line run on it."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.run_record import RunRecord, WorkDir
+
+ROOT = Path(__file__).resolve().parents[2]
+SLIPWAY = str(Path(sys.executable).parent / "slipway")
+ROWS_PER_SPAN = 1500
+USE_CASE = str(Path(__file__).parent / "use_case")
+ENVIRONMENT = {**os.environ, "COLUMNS": "200", "PYTHONPATH": USE_CASE}
+# A slice of 6,000 rows cannot reach what 327,346 do; what is tested is the machinery.
+SMALL = {
+    "data.prepare": None,
+    "train.max_epochs": 3,
+    "train.batch_size": 256,
+    "evaluation.thresholds": [
+        {"metric": "auc", "min": 0.5},
+        {"metric": "auc", "max_decrease": 0.2},
+        {"metric": "auc", "slice": "origin", "min": 0.4, "min_examples": 300},
+    ],
+}
+
+
+@dataclass
+class Project:
+    """A work folder of its own, with spans of real rows."""
+
+    folder: Path
+    settings: dict = field(default_factory=lambda: dict(SMALL))
+
+    @property
+    def spans(self) -> Path:
+        return self.folder / "spans"
+
+    @property
+    def models(self) -> Path:
+        return self.folder / "models" / "flights"
+
+    def command(self, *changes: tuple[str, object]) -> list[str]:
+        settings = {
+            **self.settings,
+            "work_dir": str(self.folder / "work"),
+            "data.input_base": str(self.spans),
+            "deployment.model_base_path": str(self.folder / "models"),
+            **dict(changes),
+        }
+        command = [SLIPWAY, "run", "flights"]
+        for name, value in settings.items():
+            command += ["--set", f"{name}={json.dumps(value)}"]
+        return command
+
+    def run(self, *changes: tuple[str, object]) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            self.command(*changes),
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=False,
+            env=ENVIRONMENT,
+        )
+
+    def last_run(self) -> RunRecord:
+        return WorkDir(self.folder / "work").list_runs()[-1]
+
+    def versions(self) -> list[str]:
+        if not self.models.exists():
+            return []
+        return sorted(entry.name for entry in self.models.iterdir())
+
+    def states(self) -> dict[str, str]:
+        return {node.node_id: node.state for node in self.last_run().nodes}

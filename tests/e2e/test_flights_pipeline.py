@@ -1,0 +1,205 @@
+"""The whole DAG on real rows: first run, unchanged, new span, refusals, interruption.
+
+The tests build on each other in the order they stand in, as a person's days do; each
+starts from what the one before left in the project's folder.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from components.model_pusher.publish import model_digest
+from data.flights.source import prepare_sample
+from data.spans import write_span
+from tests.e2e.project import ENVIRONMENT, ROOT, ROWS_PER_SPAN, Project
+
+pytestmark = pytest.mark.e2e
+
+
+def test_first_run_pushes_a_model_and_says_so(project):
+    done = project.run(("data.split", {"by": "time", "eval_spans": 1}))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert project.versions() == ["1"]
+    assert set(project.states().values()) == {"done"}
+    counts = project.last_run().node("example_gen").output("examples").properties
+    labels = pa.concat_tables(
+        pq.read_table(path, columns=["is_late"])
+        for path in sorted(project.spans.glob("*/*.parquet"))
+    )["is_late"]
+    assert counts["rows"] == 3 * ROWS_PER_SPAN
+    assert counts["unlabelled"] == labels.null_count
+    assert counts["train_rows"] + counts["eval_rows"] == len(labels) - labels.null_count
+    for said in ("PUSHED", f"{project.models}/1", "auc", "Hanley-McNeil", "serve "):
+        assert said in done.stdout
+
+
+def test_evaluated_rows_are_later_than_every_row_trained_on(project):
+    uri = project.last_run().node("example_gen").output("examples").uri
+    counts = json.loads((Path(uri) / "row_counts.json").read_text())
+    assert counts["train_last_s"] < counts["eval_first_s"]
+
+
+def test_unchanged_run_answers_everything_from_the_cache(project):
+    done = project.run(("data.split", {"by": "time", "eval_spans": 1}))
+
+    assert done.returncode == 0
+    assert "UNCHANGED" in done.stdout
+    assert "version 1 is this model already" in done.stdout
+    assert project.versions() == ["1"]
+    fresh = {name for name, state in project.states().items() if state != "cached"}
+    assert fresh <= {"baseline_resolver", "pusher"}
+
+
+def test_unreachable_threshold_pushes_nothing_and_exits_4(project):
+    done = project.run(
+        ("data.split", {"by": "time", "eval_spans": 1}),
+        ("evaluation.thresholds", [{"metric": "auc", "min": 0.999}]),
+    )
+
+    assert done.returncode == 4
+    assert "NOT BLESSED" in done.stdout
+    assert "auc on all rows is 0." in done.stdout
+    assert "below 0.9990" in done.stdout
+    assert project.versions() == ["1"]
+
+
+def test_new_span_is_judged_against_the_model_before(project):
+    prepare_sample(project.spans, ROWS_PER_SPAN, [4])
+    done = project.run(("data.split", {"by": "time", "eval_spans": 1}))
+
+    assert done.returncode == 0, done.stdout
+    assert project.versions() == ["1", "2"]
+    gate = project.last_run().node("quality_gate").output("blessing").properties
+    assert "baseline_model_id" in gate
+    verdict = json.loads(
+        (
+            Path(project.last_run().node("quality_gate").output("blessing").uri)
+            / "verdict.json"
+        ).read_text()
+    )
+    assert verdict["baseline"][0]["slice"] == "all rows"
+    assert any(check["baseline"] is not None for check in verdict["checks"])
+
+
+def test_unchanged_run_with_a_baseline_is_cached_too(project):
+    done = project.run(("data.split", {"by": "time", "eval_spans": 1}))
+
+    assert "UNCHANGED" in done.stdout
+    assert project.states()["evaluator"] == "cached"
+
+
+def test_planted_anomaly_stops_the_run_before_any_training(project, tmp_path):
+    planted = Project(tmp_path)
+    shutil.copytree(project.spans, planted.spans)
+    table = pq.read_table(next((planted.spans / "span-3").glob("*.parquet")))
+    is_united = pc.equal(table["carrier"], "UA")
+    carrier = pc.if_else(is_united, "ZZ", table["carrier"])
+    index = table.schema.get_field_index("carrier")
+    shutil.rmtree(planted.spans / "span-3")
+    write_span(
+        planted.spans,
+        3,
+        table.set_column(index, "carrier", carrier),
+        event_time="event_time",
+        source="planted",
+    )
+    done = planted.run(("data.spans.last", 3))
+
+    assert done.returncode == 3
+    assert "carrier" in done.stdout
+    assert "'ZZ'" in done.stdout
+    assert planted.states()["anomaly_gate"] == "failed"
+    assert planted.states()["transform"] == "not run"
+    assert planted.versions() == []
+
+
+def test_interrupted_run_goes_on_from_what_is_complete(project, tmp_path):
+    stopped = Project(tmp_path)
+    shutil.copytree(project.spans, stopped.spans)
+    process = subprocess.Popen(
+        stopped.command(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        start_new_session=True,
+    )
+    _wait_for(lambda: stopped.last_run().node("transform").state == "not run")
+    _wait_for(lambda: stopped.states()["anomaly_gate"] == "done")
+    time.sleep(2)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 130, output
+    assert "INTERRUPTED" in output
+    assert stopped.states()["transform"] == "interrupted"
+    assert not _processes_mentioning(str(stopped.folder))
+    assert stopped.run().returncode == 0
+    assert stopped.states()["example_gen"] == "cached"
+    assert stopped.states()["transform"] == "done"
+    assert stopped.versions() == ["1"]
+
+
+def test_same_data_settings_and_seed_give_identical_metrics(project, tmp_path):
+    again = Project(tmp_path)
+    shutil.copytree(project.spans, again.spans)
+    assert again.run(("data.split", {"by": "time", "eval_spans": 1})).returncode == 0
+
+    assert _metrics(again) == _metrics(project)
+
+
+def test_model_that_the_cpp_loader_cannot_run_is_not_pushed(project, tmp_path):
+    broken = Project(tmp_path)
+    shutil.copytree(project.spans, broken.spans)
+    done = broken.run(("train.run_fn", "broken_export.run_fn"))
+
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "the model cannot be served" in done.stdout
+    assert "Could not find variable" in done.stdout
+    assert broken.versions() == []
+
+
+def test_pushed_version_is_the_trained_model_byte_for_byte(project):
+    trained = Path(project.last_run().node("trainer").output("model").uri)
+    assert model_digest(project.models / "2") == model_digest(
+        trained / "Format-Serving"
+    )
+
+
+def _metrics(project):
+    uri = project.last_run().node("quality_gate").output("blessing").uri
+    return json.loads((Path(uri) / "verdict.json").read_text())["model"]
+
+
+def _wait_for(condition, timeout_s=240):
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            if condition():
+                return
+        except (IndexError, AttributeError, KeyError, FileNotFoundError):
+            pass
+        time.sleep(0.2)
+    pytest.fail(f"nothing happened within {timeout_s} s")
+
+
+def _processes_mentioning(text):
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if text in path.read_text().replace("\0", " "):
+                found.append(path)
+        except OSError:
+            continue
+    return found
