@@ -7,8 +7,8 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 
 from components.anomaly_gate.anomaly_kinds import (
     COUNTED_KINDS,
+    KINDS,
     OTHER,
-    WRONG_TYPE,
     kind_of,
 )
 from components.anomaly_gate.domains import Domain, declared_domain
@@ -48,12 +48,11 @@ def judge_split(
     """Returns the findings of one split, ignored kinds left out.
 
     Order: the split as a whole, then the schema's features in its order, then
-    others by name.
+    others by name; of one feature, by kind.
     """
     subjects = _Subjects(evidence, schema)
     flagged = _flagged(evidence.anomalies)
-    wrong_types = {name for name, kind in flagged if kind == WRONG_TYPE}
-    domains = _domains(schema, without=wrong_types)
+    domains = _domains(schema)
     outside = _measure(evidence, subjects, domains)
     findings = [
         explain_outside(subjects.of(name), domains[name], values, rules)
@@ -65,7 +64,13 @@ def judge_split(
         if not (kind in COUNTED_KINDS and name in outside)
     ]
     kept = [finding for finding in findings if finding.severity != IGNORE]
-    return sorted(kept, key=lambda finding: subjects.place(finding.feature))
+    return sorted(
+        kept,
+        key=lambda finding: (
+            *subjects.place(finding.feature),
+            KINDS.index(finding.kind),
+        ),
+    )
 
 
 class _Subjects:
@@ -120,13 +125,11 @@ def _flagged(anomalies: anomalies_pb2.Anomalies) -> dict[tuple[str, str], list[s
     return flagged
 
 
-def _domains(
-    schema: schema_pb2.Schema, without: set[str] | frozenset[str]
-) -> dict[str, Domain]:
+def _domains(schema: schema_pb2.Schema) -> dict[str, Domain]:
     domains = {}
     for feature in schema.feature:
         domain = declared_domain(schema, feature)
-        if domain and is_validated(feature) and feature.name not in without:
+        if domain and is_validated(feature):
             domains[feature.name] = domain
     return domains
 

@@ -20,6 +20,7 @@ import pytest
 from components.model_pusher.publish import model_digest
 from data.flights.source import prepare_sample
 from data.spans import write_span
+from pipeline.run_record import WorkDir
 from tests.e2e.project import ENVIRONMENT, ROOT, ROWS_PER_SPAN, Project
 
 pytestmark = pytest.mark.e2e
@@ -126,27 +127,35 @@ def test_planted_anomaly_stops_the_run_before_any_training(project, tmp_path):
 def test_interrupted_run_goes_on_from_what_is_complete(project, tmp_path):
     stopped = Project(tmp_path)
     shutil.copytree(project.spans, stopped.spans)
-    process = subprocess.Popen(
-        stopped.command(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        start_new_session=True,
-    )
-    _wait_for(lambda: stopped.last_run().node("transform").state == "not run")
-    _wait_for(lambda: stopped.states()["anomaly_gate"] == "done")
-    time.sleep(2)
+    process = _start_and_wait_for_transform(stopped)
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=60)
 
     assert process.returncode == 130, output
     assert "INTERRUPTED" in output
     assert stopped.states()["transform"] == "interrupted"
-    assert not _processes_mentioning(str(stopped.folder))
-    assert stopped.run().returncode == 0
+    _wait_for(lambda: not _processes_of_session(process.pid), timeout_s=20)
+
+    # The same folder again; this time a node is killed, as for want of memory.
+    process = _start_and_wait_for_transform(stopped)
     assert stopped.states()["example_gen"] == "cached"
+    (node,) = _group_leaders(process.pid) - {process.pid}
+    os.kill(node, signal.SIGKILL)
+    output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 1, output
+    assert "transform: its process was ended by SIGKILL" in output
+
+    # And now the command itself, which cannot clean up after itself.
+    process = _start_and_wait_for_transform(stopped)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    _wait_for(lambda: not _processes_of_session(process.pid), timeout_s=30)
+    assert stopped.last_run().is_abandoned()
+
+    done = stopped.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert stopped.states()["anomaly_gate"] == "cached"
     assert stopped.states()["transform"] == "done"
     assert stopped.versions() == ["1"]
 
@@ -194,12 +203,47 @@ def _wait_for(condition, timeout_s=240):
     pytest.fail(f"nothing happened within {timeout_s} s")
 
 
-def _processes_mentioning(text):
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+def _start_and_wait_for_transform(project):
+    known = len(WorkDir(project.folder / "work").list_runs())
+    process = subprocess.Popen(
+        project.command(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        start_new_session=True,
+    )
+    _wait_for(lambda: len(WorkDir(project.folder / "work").list_runs()) > known)
+    _wait_for(lambda: project.states()["anomaly_gate"] in ("done", "cached"))
+    time.sleep(2)
+    assert process.poll() is None, process.stdout.read()
+    return process
+
+
+def _status_fields():
+    """Process id to (state, process group, session) of everything that runs."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            if text in path.read_text().replace("\0", " "):
-                found.append(path)
+            fields = path.read_text().rpartition(")")[2].split()
         except OSError:
             continue
+        found[int(path.parent.name)] = (fields[0], int(fields[2]), int(fields[3]))
     return found
+
+
+def _processes_of_session(session):
+    return {
+        pid
+        for pid, (state, _, found) in _status_fields().items()
+        if found == session and state != "Z"
+    }
+
+
+def _group_leaders(session):
+    return {
+        pid
+        for pid, (state, group, found) in _status_fields().items()
+        if found == session and group == pid and state != "Z"
+    }

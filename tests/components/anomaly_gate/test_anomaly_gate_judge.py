@@ -62,9 +62,15 @@ def test_wrong_type(find, values, words):
     )
 
 
-def test_a_wrong_type_is_not_also_out_of_domain(find):
+def test_text_for_numbers_is_not_also_out_of_range(find):
     finding = only(find(DISTANCE, {"distance": ["far", "near"]}))
     assert finding.kind == "wrong_type"
+
+
+def test_integers_for_floats_are_held_against_the_range_too(find):
+    wrong_type, out_of_range = find(DISTANCE, {"distance": [1, 999]})
+    assert wrong_type.kind == "wrong_type"
+    assert facts(out_of_range) == ("out_of_range", "stop", 1, 2)
 
 
 def test_too_many_values_in_a_row_is_a_wrong_type_in_tfdvs_words(find):
@@ -190,6 +196,12 @@ def test_nan_and_infinity_are_counted_where_the_schema_refuses_them(find):
     assert facts(finding) == ("out_of_range", "stop", 6, 100)
     assert finding.examples == ("NaN (5)", "inf (1)")
     assert finding.expected == "at least 0 and no NaN and no infinity"
+
+
+def test_nan_is_not_counted_where_the_schema_allows_it(find):
+    values = [float("nan")] * 5 + [1.0] * 94 + [999.0]
+    finding = only(find(DISTANCE, {"distance": values}))
+    assert facts(finding) == ("out_of_range", "warn", 1, 100)
 
 
 def test_nan_alone_needs_no_rows(find):

@@ -1,0 +1,121 @@
+"""What the command line says when it is used wrongly, and what it shows."""
+
+import os
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli import app, find_config, main, parse_settings
+from pipeline.run_record import NodeResult, RunRecord, WorkDir
+from pipeline.settings_loader import ConfigError
+
+
+def test_settings_are_yaml_values():
+    assert parse_settings(["data.spans.last=6", "a=[x, y]", "b=", "c=d=e"]) == {
+        "data.spans.last": 6,
+        "a": ["x", "y"],
+        "b": None,
+        "c": "d=e",
+    }
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("seed", r"--set 'seed': expected NAME=VALUE"),
+        ("=1", r"--set '=1': expected NAME=VALUE"),
+        ("a=[1", r"--set 'a=\[1': '\[1' is not YAML"),
+    ],
+)
+def test_setting_that_is_no_pair_is_refused(setting, message):
+    with pytest.raises(ConfigError, match=message):
+        parse_settings([setting])
+
+
+def test_pipeline_that_does_not_exist_is_refused_with_those_that_do():
+    with pytest.raises(ConfigError, match=r"there is no pipeline 'flight'; there are"):
+        find_config("flight")
+
+
+def test_wrong_setting_ends_with_exit_code_2_and_one_line(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["slipway", "run", "flights", "--set", "sed=1"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "slipway: unknown setting sed; known settings are name, work_dir, seed, "
+        "min_free_disk_gib, data, validation, transform, train, tune, evaluation, "
+        "deployment. Did you mean 'seed'?\n"
+    )
+
+
+@pytest.fixture
+def work_dir(tmp_path, monkeypatch):
+    made = WorkDir(tmp_path)
+    monkeypatch.setattr("pipeline.cli._work_dir", lambda _pipeline: made)
+    return made
+
+
+def write_run(work_dir, run_id, state="pushed", reason="pushed as version 1"):
+    record = RunRecord(
+        run_id=run_id,
+        pipeline="flights",
+        config_path="flights.yaml",
+        settings={},
+        spans=[1, 2],
+        state=state,
+        reason=reason,
+        pid=os.getpid(),
+        nodes=[NodeResult(node_id="trainer", state="done", wall_s=1.25)],
+    )
+    work_dir.write(record)
+    log = work_dir.log_path(run_id, "trainer")
+    log.parent.mkdir()
+    log.write_text("epoch 1\n")
+
+
+def test_runs_and_show_tell_how_each_run_ended(work_dir):
+    write_run(work_dir, "20260101-000000-aa")
+    write_run(work_dir, "20260102-000000-bb", "not blessed", "auc is low")
+
+    listed = CliRunner().invoke(app, ["runs"]).output
+    shown = CliRunner().invoke(app, ["show", "last"]).output
+    first = CliRunner().invoke(app, ["show", "20260101-000000-aa"]).output
+
+    assert listed.index("20260101-000000-aa") < listed.index("auc is low")
+    assert "NOT BLESSED  auc is low" in shown
+    assert "trainer" in shown
+    assert "PUSHED  pushed as version 1" in first
+
+
+def test_log_of_a_node_is_printed(work_dir):
+    write_run(work_dir, "r1")
+    output = CliRunner().invoke(app, ["show", "r1", "--log", "trainer"]).output
+    assert output == "epoch 1\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show", "r9"], "there is no run 'r9'; the newest are r1"),
+        (
+            ["show", "r1", "--log", "tuner"],
+            "run r1 has no log of 'tuner'; it has train",
+        ),
+    ],
+)
+def test_run_or_log_that_is_not_there_is_named(work_dir, arguments, message):
+    write_run(work_dir, "r1")
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, ConfigError)
+    assert message in str(result.exception)
+
+
+def test_show_before_any_run_says_so(work_dir):
+    result = CliRunner().invoke(app, ["show"])
+    assert str(result.exception) == f"{work_dir.path} holds no run yet."
+
+
+@pytest.mark.parametrize("command", ["run", "runs", "show", "doctor"])
+def test_every_help_text_has_an_example(command):
+    assert "Example:" in CliRunner().invoke(app, [command, "--help"]).output
