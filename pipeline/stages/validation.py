@@ -47,6 +47,7 @@ def create_validation(
         anomalies=example_validator.outputs["anomalies"],
         statistics=statistics,
         schema=schema,
+        examples=examples,
         severities=json.dumps(config.severities, sort_keys=True),
         max_out_of_domain_fraction=config.max_out_of_domain_fraction,
     ).with_id("anomaly_gate")
