@@ -68,10 +68,7 @@ def compare_schemas(
             differences += _compare_feature(curated, feature, proposed, found)
         elif is_in_environment(curated, feature, environment):
             differences.append(_only_in_schema(feature))
-    known = {feature.name for feature in curated.feature}
-    return differences + [
-        _only_in_data(feature) for name, feature in in_data.items() if name not in known
-    ]
+    return differences + [_only_in_data(feature) for feature in in_data.values()]
 
 
 def render_difference(differences: Sequence[Difference]) -> str:
