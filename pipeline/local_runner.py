@@ -17,6 +17,8 @@ from typing import Any, Protocol
 
 from pipeline.run_record import NodeFailure, NodeResult, RunRecord, WorkDir
 
+# The fork server's imports and the DAG's compilation, as the progress calls them.
+LOAD_STEP = "load_libraries"
 _POLL_S = 0.1
 _GRACE_S = 15.0
 
@@ -190,14 +192,21 @@ def run_nodes(
     """
     run_dir = work_dir.run_dir(record.run_id)
     pipeline_file = run_dir / "pipeline.pb"
-    log_path = work_dir.log_path(record.run_id, "dag")
+    log_path = work_dir.log_path(record.run_id, LOAD_STEP)
+    listener.on_start(LOAD_STEP)
+    started = time.monotonic()
     answer = processes.call(
         "build_dag", inputs, pipeline_file, log_path, on_tick=listener.on_tick
     )
+    wall_s = time.monotonic() - started
     if isinstance(answer, NodeFailure):
-        record.nodes = [NodeResult(node_id="dag", state="failed", failure=answer)]
-        listener.on_end(record.nodes[0])
+        failed = NodeResult(
+            node_id=LOAD_STEP, state="failed", wall_s=wall_s, failure=answer
+        )
+        record.nodes = [failed]
+        listener.on_end(failed)
         return
+    listener.on_end(NodeResult(node_id=LOAD_STEP, state="done", wall_s=wall_s))
     record.nodes = [NodeResult(node_id=name, state="not run") for name in answer]
     listener.on_nodes(answer)
     for index, node_id in enumerate(answer):

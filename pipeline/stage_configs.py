@@ -201,11 +201,9 @@ class TransformConfig:
 
     Attributes:
         preprocessing_fn: Dotted path of the TFT function.
-        statistics: Also write statistics of the transformed rows (slower).
     """
 
     preprocessing_fn: str
-    statistics: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,16 +8,13 @@ from tfx.components import (
     Evaluator,
     ExampleValidator,
     SchemaGen,
-    StatisticsGen,
     Trainer,
-    Transform,
     Tuner,
 )
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
-from tfx.proto.transform_pb2 import SplitsConfig
 from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
@@ -31,11 +28,8 @@ __all__ = [
     "Pipeline",
     "Resolver",
     "SchemaGen",
-    "SplitsConfig",
-    "StatisticsGen",
     "TrainArgs",
     "Trainer",
-    "Transform",
     "Tuner",
     "sqlite_metadata_connection_config",
 ]

@@ -117,8 +117,9 @@ def _cutoff_at_span(times_by_span: Mapping[int, np.ndarray], eval_spans: int) ->
     first_eval = _extreme(times_by_span, later, np.min)
     if last_train >= first_eval:
         raise DataContractError(
-            f"span {earlier[-1]} and span {later[0]} overlap in time: rows to train "
-            f"on reach {_utc(last_train)}, rows to evaluate on begin {_utc(first_eval)}. "
+            f"span {earlier[-1]} and span {later[0]} overlap in time: rows to "
+            f"train on reach {_utc(last_train)}, rows to evaluate on begin "
+            f"{_utc(first_eval)}. "
             "Use data.split.eval_fraction, which cuts by time across spans."
         )
     return first_eval

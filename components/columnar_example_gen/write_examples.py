@@ -13,8 +13,10 @@ place and renamed, so that a retried bundle never leaves half a file.
 import dataclasses
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import apache_beam as beam
@@ -24,6 +26,7 @@ import pyarrow as pa
 from components.columnar_example_gen.encode import encode_batch
 from components.columnar_example_gen.source_files import SourceFile
 from components.columnar_example_gen.split_plan import SPLITS, SplitPlan, epoch_seconds
+from components.columnar_examples.shard_writer import ShardWriter
 
 ROW_COUNTS_FILE = "row_counts.json"
 
@@ -85,37 +88,28 @@ class ExampleWriter:
     def write_shards(self, numbered: tuple[int, SourceFile]) -> RowCounts:
         """Encodes one file; returns its counts."""
         index, file = numbered
-        import tensorflow as tf
-
-        options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
-        paths = {split: self._shard_path(split, index) for split in SPLITS}
-        beside = {
-            split: path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-            for split, path in paths.items()
-        }
-        writers = {
-            split: tf.io.TFRecordWriter(str(path), options)
-            for split, path in beside.items()
-        }
         counts = RowCounts()
-        for batch in file.batches():
-            counts = counts.plus(self._write_batch(batch, writers))
-        for split in SPLITS:
-            writers[split].close()
-            beside[split].rename(paths[split])
+        with ExitStack() as stack:
+            shards = {
+                split: stack.enter_context(ShardWriter(self._shard_path(split, index)))
+                for split in SPLITS
+            }
+            for batch in file.batches():
+                counts = counts.plus(self._write_batch(batch, shards))
         return counts
 
     def _shard_path(self, split: str, index: int) -> Path:
         name = f"data_tfrecord-{index:05d}-of-{self.num_shards:05d}.gz"
-        folder = Path(self.output_uri) / f"Split-{split}"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / name
+        return Path(self.output_uri) / f"Split-{split}" / name
 
-    def _write_batch(self, batch: pa.RecordBatch, writers: dict) -> RowCounts:
+    def _write_batch(
+        self, batch: pa.RecordBatch, shards: Mapping[str, ShardWriter]
+    ) -> RowCounts:
         labelled = batch.filter(batch.column(self.label).is_valid())
         is_eval = self.plan.is_eval(labelled)
-        for serialized, to_eval in zip(encode_batch(labelled), is_eval, strict=True):
-            writers["eval" if to_eval else "train"].write(serialized)
+        rows = encode_batch(labelled)
+        shards["train"].write(compress(rows, ~is_eval))
+        shards["eval"].write(compress(rows, is_eval))
         times = epoch_seconds(labelled.column(self.event_time))
         return RowCounts(
             rows=batch.num_rows,

@@ -145,8 +145,8 @@ def _note_small(
         return []
     return [
         (
-            f"{threshold['metric']} by {wanted}: {small} of {len(candidates)} values have "
-            f"fewer than {threshold['min_examples']:,} rows and were not judged"
+            f"{threshold['metric']} by {wanted}: {small} of {len(candidates)} values "
+            f"have fewer than {threshold['min_examples']:,} rows and were not judged"
         )
     ]
 

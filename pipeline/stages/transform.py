@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from pipeline import tfx_api
+from components.columnar_transform.component import ColumnarTransform
 from pipeline.stage_configs import TransformConfig
 
 
@@ -23,14 +23,8 @@ def create_transform(
         schema: The curated schema's channel.
         anomaly_gate: The component that must have let the data pass.
     """
-    transform = tfx_api.Transform(
-        examples=examples,
-        schema=schema,
-        preprocessing_fn=config.preprocessing_fn,
-        splits_config=tfx_api.SplitsConfig(
-            analyze=["train"], transform=["train", "eval"]
-        ),
-        disable_statistics=not config.statistics,
+    transform = ColumnarTransform(
+        examples=examples, schema=schema, preprocessing_fn=config.preprocessing_fn
     ).with_id("transform")
     transform.add_upstream_node(anomaly_gate)
     return TransformStage(transform)

@@ -4,6 +4,7 @@ import json
 from typing import Any, NamedTuple
 
 from components.anomaly_gate.component import AnomalyGate
+from components.columnar_statistics_gen.component import ColumnarStatisticsGen
 from components.schema_curator.component import SchemaCurator
 from pipeline import tfx_api
 from pipeline.stage_configs import ValidationConfig
@@ -29,7 +30,7 @@ def create_validation(
         examples: ExampleGen's output channel.
         schema_digest: SHA-256 of the curated schema file.
     """
-    statistics_gen = tfx_api.StatisticsGen(examples=examples).with_id("statistics_gen")
+    statistics_gen = ColumnarStatisticsGen(examples=examples).with_id("statistics_gen")
     statistics = statistics_gen.outputs["statistics"]
     schema_gen = tfx_api.SchemaGen(
         statistics=statistics, infer_feature_shape=False

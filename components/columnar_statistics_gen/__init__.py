@@ -1,0 +1,1 @@
+"""StatisticsGen over record batches."""

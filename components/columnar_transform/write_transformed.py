@@ -1,0 +1,58 @@
+"""Writes transformed record batches as gzipped TFRecords, a file a bundle.
+
+A file is named after its rows' SHA-256, so that a retried bundle replaces its own file
+and the same rows give the same names on every run.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+
+from components.columnar_examples.shard_writer import ShardWriter
+
+
+class WriteTransformed(beam.DoFn):
+    """Encodes batches and writes them; yields the number of rows of each file."""
+
+    def __init__(self, folder: Path) -> None:
+        """Names the split's folder."""
+        super().__init__()
+        self._folder = folder
+        self._shard: ShardWriter | None = None
+
+    def start_bundle(self) -> None:
+        """Forgets the last bundle."""
+        self._shard = None
+        self._digest = hashlib.sha256()
+        self._num_rows = 0
+
+    def process(
+        self, transformed: tuple[pa.RecordBatch, Any], schema: schema_pb2.Schema
+    ) -> None:
+        """Encodes one batch.
+
+        Args:
+            transformed: The batch and TFT's passed-through features, of which there
+                are none.
+            schema: Of the transformed features; it says which are dense.
+        """
+        batch, _ = transformed
+        rows = RecordBatchToExamplesEncoder(schema).encode(batch)
+        if self._shard is None:
+            self._shard = ShardWriter(self._folder / "writing.gz")
+        self._shard.write(rows)
+        self._num_rows += len(rows)
+        for row in rows:
+            self._digest.update(row)
+
+    def finish_bundle(self) -> None:
+        """Puts the bundle's file in its place."""
+        if self._shard is not None:
+            name = f"transformed-{self._digest.hexdigest()[:32]}.gz"
+            self._shard.finish(self._folder / name)
+            self._shard = None
