@@ -31,9 +31,7 @@ def build_computations(eval_config: Any) -> Any:
     )
 
 
-def combiner_outputs(
-    computations: Any, tallies: Mapping[str, Tally]
-) -> dict[Any, Any]:
+def combiner_outputs(computations: Any, tallies: Mapping[str, Tally]) -> dict[Any, Any]:
     """Returns what TFMA's combiners would have put out for the rows of one slice.
 
     Args:

@@ -96,6 +96,8 @@ def _metric_problems(metric: Any) -> Iterator[str]:
 
 
 def _unknown(message: Any, known: set[str], where: str) -> Iterator[str]:
-    others = [field.name for field, _ in message.ListFields() if field.name not in known]
+    others = [
+        field.name for field, _ in message.ListFields() if field.name not in known
+    ]
     if others:
         yield f"{where} sets {', '.join(others)}, which is not supported"

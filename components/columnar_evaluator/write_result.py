@@ -1,9 +1,9 @@
 """Writes metrics as TFMA's own writers do, so that TFMA's readers take them.
 
-    {output_uri}/
-        metrics-00000-of-00001.tfrecord        MetricsForSlice, one record a slice
-        validations.tfrecord                   ValidationResult without thresholds
-        eval_config.json                       the config as it was computed
+{output_uri}/
+    metrics-00000-of-00001.tfrecord        MetricsForSlice, one record a slice
+    validations.tfrecord                   ValidationResult without thresholds
+    eval_config.json                       the config as it was computed
 """
 
 import os
@@ -38,7 +38,8 @@ def write_result(
     evaluation = {
         constants.METRICS_KEY: metrics,
         constants.VALIDATIONS_KEY: metrics
-        | "ValidateMetrics" >> beam.Map(metrics_validator.validate_metrics, eval_config),
+        | "ValidateMetrics"
+        >> beam.Map(metrics_validator.validate_metrics, eval_config),
     }
     writers = (
         metrics_plots_and_validations_writer.MetricsPlotsAndValidationsWriter(

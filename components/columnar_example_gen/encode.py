@@ -61,18 +61,28 @@ def _as_example_values(values: pa.Array, name: str) -> pa.Array:
         return pa.array(seconds, mask=np.asarray(values.is_null()))
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        # "" and missing are one thing at serving time, so they are one thing here.
-        values = pc.if_else(pc.equal(values, ""), pa.scalar(None, values.type), values)
     return pc.cast(values, _ARROW_TYPES[kind], safe=kind != "float")
 
 
 def _as_single_value_lists(values: pa.Array) -> pa.ListArray:
-    """Wraps each value into a list of one; a missing or NaN one into an absent list."""
-    if pa.types.is_floating(values.type):
-        values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
-    is_present = np.asarray(values.is_valid())
+    """Wraps each value into a list of one; a missing one into an absent list."""
+    is_present = _is_present(values)
     offsets = np.concatenate([[0], np.cumsum(is_present)]).astype(np.int32)
     return pa.ListArray.from_arrays(
-        pa.array(offsets, mask=np.append(~is_present, False)), values.drop_null()
+        pa.array(offsets, mask=np.append(~is_present, False)),
+        values.filter(pa.array(is_present)),
     )
+
+
+def _is_present(values: pa.Array) -> np.ndarray:
+    """Returns bool [rows]. Null, NaN and "" are one thing here, as in serving.
+
+    By masks alone: pyarrow 18's if_else damages text arrays that are slices.
+    """
+    is_present = np.asarray(values.is_valid())
+    if pa.types.is_floating(values.type):
+        return is_present & ~np.isnan(values.to_numpy(zero_copy_only=False))
+    if pa.types.is_binary(values.type):
+        lengths = pc.fill_null(pc.binary_length(values), 0)
+        return is_present & (np.asarray(lengths) > 0)
+    return is_present

@@ -58,6 +58,18 @@ def test_null_nan_and_empty_text_are_absent():
     assert rows == [{}, {"i": [1], "t": [3]}]
 
 
+def test_slice_of_a_table_is_encoded_as_its_own_rows():
+    # pyarrow 18's if_else gave invalid text arrays for slices.
+    texts = [None if index % 7 == 0 else "x" * (index % 5) for index in range(100)]
+    batch = pa.RecordBatch.from_pydict({"s": texts}).slice(50, 10)
+
+    rows = [tf.train.Example.FromString(row) for row in encode_batch(batch)]
+
+    assert [list(row.features.feature["s"].bytes_list.value) for row in rows] == [
+        [text.encode()] if text else [] for text in texts[50:60]
+    ]
+
+
 def test_a_type_that_no_example_can_hold_is_refused():
     with pytest.raises(DataContractError, match=r"column 'l' has type list<.*>, which"):
         decoded({"l": [[1, 2]]})

@@ -17,8 +17,8 @@ ENVIRONMENT = {**os.environ, "COLUMNS": "200", "PYTHONPATH": USE_CASE}
 # A slice of 6,000 rows cannot reach what 327,346 do; what is tested is the machinery.
 SMALL = {
     "data.prepare": None,
-    "train.max_epochs": 3,
-    "train.batch_size": 256,
+    "train.max_epochs": 6,
+    "train.batch_size": 64,
     "evaluation.thresholds": [
         {"metric": "auc", "min": 0.5},
         {"metric": "auc", "max_decrease": 0.2},
