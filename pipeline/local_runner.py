@@ -246,4 +246,5 @@ def _run_node(
         return NodeResult(
             node_id=node_id, state="failed", wall_s=wall_s, failure=answer
         )
-    return answer
+    result: NodeResult = answer
+    return result

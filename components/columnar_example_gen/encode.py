@@ -79,10 +79,10 @@ def _is_present(values: pa.Array) -> np.ndarray:
 
     By masks alone: pyarrow 18's if_else damages text arrays that are slices.
     """
-    is_present = np.asarray(values.is_valid())
+    is_present = np.array(values.is_valid())
     if pa.types.is_floating(values.type):
-        return is_present & ~np.isnan(values.to_numpy(zero_copy_only=False))
+        is_present &= ~np.isnan(values.to_numpy(zero_copy_only=False))
     if pa.types.is_binary(values.type):
         lengths = pc.fill_null(pc.binary_length(values), 0)
-        return is_present & (np.asarray(lengths) > 0)
+        is_present &= np.asarray(lengths) > 0
     return is_present

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
@@ -80,7 +81,7 @@ def write_verdict(
 ) -> None:
     """Writes verdict.json and the marker file TFX's users look for."""
 
-    def as_json(part: SliceMetrics) -> dict:
+    def as_json(part: SliceMetrics) -> dict[str, Any]:
         intervals = {name: part.interval(name, confidence) for name in part.metrics}
         return {
             "slice": part.name,

@@ -25,13 +25,13 @@ from data.flights.source import prepare_sample
 from data.spans import write_span
 from pipeline.run_record import WorkDir
 from serving.load_check import LoadedModel, read_rows
-from tests.e2e.project import ENVIRONMENT, ROOT, ROWS_PER_SPAN, Project
+from tests.e2e.project import ENVIRONMENT, ROOT, ROWS_PER_SPAN, USE_CASE, Project
 
 pytestmark = pytest.mark.e2e
 
 
 def test_first_run_pushes_a_model_and_says_so(project):
-    done = project.run(("data.split", {"by": "time", "eval_spans": 1}))
+    done = project.run_command(("data.split", {"by": "time", "eval_spans": 1}))
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert project.versions() == ["1"]
@@ -204,9 +204,12 @@ def test_same_data_settings_and_seed_give_identical_metrics(project, tmp_path):
     assert _metrics(again) == _metrics(project)
 
 
-def test_model_that_the_cpp_loader_cannot_run_is_not_pushed(project, tmp_path):
+def test_model_that_the_cpp_loader_cannot_run_is_not_pushed(
+    project, tmp_path, monkeypatch
+):
     broken = Project(tmp_path)
     shutil.copytree(project.spans, broken.spans)
+    monkeypatch.syspath_prepend(USE_CASE)
     done = broken.run(("train.run_fn", "broken_export.run_fn"))
 
     assert done.returncode == 4, done.stdout + done.stderr
