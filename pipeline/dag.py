@@ -46,7 +46,7 @@ def create_pipeline(inputs: DagInputs) -> tfx_api.Pipeline:
         config.deployment, label=label, examples=examples, model=model
     )
     evaluation = create_evaluation(
-        config.evaluation, label=label, examples=examples, model=model, schema=schema
+        config.evaluation, label=label, examples=examples, model=model
     )
     evaluation.evaluator.add_upstream_node(serving_validator)
     pusher = create_pusher(

@@ -101,7 +101,7 @@ class NodeProcesses:
         """
         receiver, sender = self._context.Pipe(duplex=False)
         process = self._context.Process(
-            target=_call_by_name, args=(target, sender, *arguments), daemon=False
+            target=_call_by_name, args=(target, sender, os.getpid(), *arguments)
         )
         process.start()
         sender.close()

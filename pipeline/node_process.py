@@ -5,12 +5,13 @@ with it TensorFlow, Beam and TFX, once. A node gets a process of its own so that
 memory is given back, its log is its own down to C++, and its death is only its own.
 """
 
-import ctypes
 import logging
 import os
 import resource
+import select
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -36,7 +37,8 @@ from pipeline.dag_inputs import DagInputs
 from pipeline.run_record import ArtifactRecord, NodeFailure, NodeResult
 from pipeline.source_digest import node_digest
 
-_PR_SET_PDEATHSIG = 1
+# What a node gets to write down that it was interrupted.
+_GRACE_S = 10.0
 _DOTTED_PARAMETERS = ("preprocessing_fn", "run_fn", "tuner_fn")
 # Nodes that look at the world outside the metadata, so that no cache can answer.
 _NEVER_CACHED = ("pusher",)
@@ -47,10 +49,14 @@ class NodeInterruptedError(Exception):
 
 
 def build_dag(
-    connection: Connection, inputs: DagInputs, pipeline_file: Path, log_path: Path
+    connection: Connection,
+    run_pid: int,
+    inputs: DagInputs,
+    pipeline_file: Path,
+    log_path: Path,
 ) -> None:
     """Compiles the DAG into a file and sends its node ids, in order of the flow."""
-    _answer(connection, log_path, lambda: _build(inputs, pipeline_file))
+    _answer(connection, run_pid, log_path, lambda: _build(inputs, pipeline_file))
 
 
 def _build(inputs: DagInputs, pipeline_file: Path) -> list[str]:
@@ -86,10 +92,14 @@ def _sqlite(metadata_path: str) -> metadata_store_pb2.ConnectionConfig:
 
 
 def launch_node(
-    connection: Connection, pipeline_file: Path, node_id: str, log_path: Path
+    connection: Connection,
+    run_pid: int,
+    pipeline_file: Path,
+    node_id: str,
+    log_path: Path,
 ) -> None:
     """Runs one node through TFX's Launcher and sends its NodeResult."""
-    _answer(connection, log_path, lambda: _launch(pipeline_file, node_id))
+    _answer(connection, run_pid, log_path, lambda: _launch(pipeline_file, node_id))
 
 
 def _launch(pipeline_file: Path, node_id: str) -> NodeResult:
@@ -186,9 +196,11 @@ def _plain(value: metadata_store_pb2.Value) -> Any:
     return getattr(value, kind) if kind else None
 
 
-def _answer(connection: Connection, log_path: Path, work: Callable[[], Any]) -> None:
+def _answer(
+    connection: Connection, run_pid: int, log_path: Path, work: Callable[[], Any]
+) -> None:
     """Prepares this process, does the work and sends its outcome or its failure."""
-    _die_with_parent()
+    _die_with_run(run_pid)
     _redirect_output(log_path)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -226,10 +238,22 @@ def _interrupt(*_: object) -> None:
     raise NodeInterruptedError("the run was asked to stop")
 
 
-def _die_with_parent() -> None:
-    """Leaves no orphan: the kernel ends this process when the run's process dies."""
+def _die_with_run(run_pid: int) -> None:
+    """Leaves no orphan: when the command line's process is gone, this one follows.
+
+    The parent of this process is the fork server, which stays while it has children; so
+    a thread waits for the command line itself.
+    """
     os.setpgid(0, 0)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    handle = os.pidfd_open(run_pid)
+    threading.Thread(target=_follow, args=(handle,), daemon=True).start()
+
+
+def _follow(handle: int) -> None:
+    select.select([handle], [], [])
+    os.killpg(0, signal.SIGTERM)
+    time.sleep(_GRACE_S)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _redirect_output(log_path: Path) -> None:

@@ -5,7 +5,6 @@ third of the whole start-up (measured with `python -X importtime`).
 """
 
 from tfx.components import (
-    Evaluator,
     ExampleValidator,
     SchemaGen,
     Trainer,
@@ -21,7 +20,6 @@ from tfx.types.standard_artifacts import Model, ModelBlessing
 __all__ = [
     "Channel",
     "EvalArgs",
-    "Evaluator",
     "ExampleValidator",
     "Model",
     "ModelBlessing",

@@ -4,8 +4,6 @@ import apache_beam as beam
 from google.protobuf import json_format
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.utils import config_util
-
-# v1 lacks both: where an Examples artifact keeps a split, and a Model its SavedModel.
 from tfx.dsl.component.experimental.annotations import (
     BeamComponentParameter,
     InputArtifact,
@@ -13,6 +11,8 @@ from tfx.dsl.component.experimental.annotations import (
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
+
+# v1 lacks them: where an Examples artifact keeps a split, and a Model its SavedModel.
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model, ModelEvaluation

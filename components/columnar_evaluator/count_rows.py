@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from components.columnar_evaluator.histogram import Integers, Tally, merge, tally
 from components.columnar_evaluator.predict import LoadedModel, ModelPlan
@@ -64,7 +65,7 @@ def _read(path: str) -> Iterator[tuple[Any, Any]]:
 
     decoder = ExamplesToRecordBatchDecoder()
     records = tf.data.TFRecordDataset(path, compression_type="GZIP").batch(BATCH_ROWS)
-    for serialized_examples in records.prefetch(1):
+    for serialized_examples in records.prefetch(2):
         batch = decoder.DecodeBatch(serialized_examples.numpy().tolist())
         yield serialized_examples, batch
 
@@ -99,7 +100,7 @@ def read_labels(batch: Any, label_key: str, path: str) -> Integers:
     flat = pc.list_flatten(column)
     if not (pa.types.is_integer(flat.type) or pa.types.is_floating(flat.type)):
         raise ValueError(f"{path}: the label {label_key!r} is {flat.type}, not 0 or 1.")
-    values = flat.to_numpy()
+    values: npt.NDArray[Any] = flat.to_numpy()
     wrong = ~np.isin(values, (0, 1))
     if wrong.any():
         raise ValueError(

@@ -1,8 +1,8 @@
 """What is remembered of the rows of one slice, so that TFMA's metrics follow from it.
 
-Everything is an integer: counts in TFMA's 10,000 buckets, and sums in fixed point. Adding
-integers does not depend on the order, so files can be read and merged in any order and
-give the same numbers to the last bit.
+Everything is an integer: counts in TFMA's 10,000 buckets, and sums in fixed point.
+Adding integers does not depend on the order, so files can be read and merged in any
+order and give the same numbers to the last bit.
 """
 
 from collections.abc import Iterable
@@ -35,8 +35,10 @@ class Tally:
         bucket_positives: int64 [num_buckets]. Rows in each whose label is 1.
         predictions: Sum of the predictions, in 1/UNITS.
         cross_entropy: Sum of the rows' binary cross entropy, in nats/UNITS, without
-            the rows that are counted in `certain`.
-        certain: Rows predicted exactly 0 or 1, where TFMA's cross entropy is NaN.
+            the rows that are predicted exactly 0 or 1.
+        certain_right: Rows predicted as exactly their label: TFMA's cross entropy of
+            such a row is NaN.
+        certain_wrong: Rows predicted as exactly the other label: infinity.
         rows_above: Rows predicted above THRESHOLD, exclusive.
         positives_above: The ones among them whose label is 1.
     """
@@ -46,7 +48,8 @@ class Tally:
     bucket_positives: Integers
     predictions: int
     cross_entropy: int
-    certain: int
+    certain_right: int
+    certain_wrong: int
     rows_above: int
     positives_above: int
 
@@ -101,7 +104,8 @@ def tally(labels: Integers, predictions: Floats) -> Tally:
         cross_entropy=_to_units(
             _cross_entropy(labels[~is_certain], predictions[~is_certain])
         ),
-        certain=int(is_certain.sum()),
+        certain_right=int((predictions == labels).sum()),
+        certain_wrong=int((predictions == 1 - labels).sum()),
         rows_above=int(above.sum()),
         positives_above=int(labels[above].sum()),
     )
@@ -129,7 +133,8 @@ def merge(tallies: Iterable[Tally]) -> Tally:
         bucket_positives=positives,
         predictions=sum(part.predictions for part in parts),
         cross_entropy=sum(part.cross_entropy for part in parts),
-        certain=sum(part.certain for part in parts),
+        certain_right=sum(part.certain_right for part in parts),
+        certain_wrong=sum(part.certain_wrong for part in parts),
         rows_above=sum(part.rows_above for part in parts),
         positives_above=sum(part.positives_above for part in parts),
     )

@@ -77,8 +77,9 @@ class LoadedModel:
         )
         if self._plan.prediction_key not in outputs:
             raise ValueError(
-                f"signature {self._plan.signature_name!r} of {self._plan} has no output "
-                f"{self._plan.prediction_key!r}; it has {', '.join(sorted(outputs))}."
+                f"signature {self._plan.signature_name!r} of {self._plan} has no "
+                f"output {self._plan.prediction_key!r}; "
+                f"it has {', '.join(sorted(outputs))}."
             )
         return self._check(
             outputs[self._plan.prediction_key].numpy(), len(serialized_examples)

@@ -57,11 +57,11 @@ def _rows_by_value(batch: Any, names: Sequence[str]) -> dict[SliceKey, Rows]:
     numbers = frame[""].to_numpy()
     groups = frame.groupby(list(names), sort=True).indices
     slices = {}
-    for codes_of, places in groups.items():
-        codes = codes_of if isinstance(codes_of, tuple) else (codes_of,)
+    for group, places in groups.items():
+        chosen = group if isinstance(group, tuple) else (group,)
         key = tuple(
             (name, known[code])
-            for name, known, code in zip(names, values, codes, strict=True)
+            for name, known, code in zip(names, values, chosen, strict=True)
         )
         slices[key] = np.sort(numbers[places])
     return slices

@@ -50,8 +50,8 @@ def check_config(config: Any) -> None:
     problems = list(_problems(config))
     if problems:
         raise UnsupportedEvalConfigError(
-            f"ColumnarEvaluator cannot compute this eval_config: {'; '.join(problems)}. "
-            "Change it or use TFX's Evaluator."
+            "ColumnarEvaluator cannot compute this eval_config: "
+            f"{'; '.join(problems)}. Change it or use TFX's Evaluator."
         )
 
 
@@ -60,11 +60,7 @@ def _problems(config: Any) -> Iterator[str]:
     if not config.model_specs:
         yield "model_specs is empty"
     for model in config.model_specs:
-        where = f"model_spec {model.name!r}"
-        yield from _unknown(model, _MODEL_FIELDS, where)
-        for field in _REQUIRED_FIELDS:
-            if not getattr(model, field):
-                yield f"{where} has no {field}"
+        yield from _model_problems(model)
     if not any(spec.metrics for spec in config.metrics_specs):
         yield "metrics_specs names no metric"
     for spec in config.metrics_specs:
@@ -74,6 +70,14 @@ def _problems(config: Any) -> Iterator[str]:
     for spec in config.slicing_specs:
         where = f"slicing_spec {{{' '.join(str(spec).split())}}}"
         yield from _unknown(spec, _SLICING_FIELDS, where)
+
+
+def _model_problems(model: Any) -> Iterator[str]:
+    where = f"model_spec {model.name!r}"
+    yield from _unknown(model, _MODEL_FIELDS, where)
+    for field in _REQUIRED_FIELDS:
+        if not getattr(model, field):
+            yield f"{where} has no {field}"
 
 
 def _metric_problems(metric: Any) -> Iterator[str]:

@@ -4,7 +4,10 @@ import dataclasses
 import json
 from typing import Any, NamedTuple
 
+from google.protobuf import json_format
+
 from components.baseline_resolver.strategy import PreviousBlessedModelStrategy
+from components.columnar_evaluator.component import ColumnarEvaluator
 from components.quality_gate.component import QualityGate
 from pipeline import tfx_api
 from pipeline.eval_config import build_eval_config
@@ -20,7 +23,7 @@ class Evaluation(NamedTuple):
 
 
 def create_evaluation(
-    config: EvaluationConfig, *, label: str, examples: Any, model: Any, schema: Any
+    config: EvaluationConfig, *, label: str, examples: Any, model: Any
 ) -> Evaluation:
     """Measures a model and the last blessed one on the same rows and judges it.
 
@@ -29,7 +32,6 @@ def create_evaluation(
         label: The label's column.
         examples: ExampleGen's output channel; raw rows.
         model: The trained model's channel.
-        schema: The curated schema's channel.
     """
     baseline_resolver = tfx_api.Resolver(
         strategy_class=PreviousBlessedModelStrategy,
@@ -38,12 +40,11 @@ def create_evaluation(
         model_blessing=tfx_api.Channel(type=tfx_api.ModelBlessing),
     ).with_id("baseline_resolver")
     baseline = baseline_resolver.outputs["model"]
-    evaluator = tfx_api.Evaluator(
+    evaluator = ColumnarEvaluator(
         examples=examples,
         model=model,
         baseline_model=baseline,
-        schema=schema,
-        eval_config=build_eval_config(config, label),
+        eval_config=json_format.MessageToJson(build_eval_config(config, label)),
     ).with_id("evaluator")
     quality_gate = QualityGate(
         evaluation=evaluator.outputs["evaluation"],
