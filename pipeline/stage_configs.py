@@ -14,6 +14,8 @@ from pipeline.settings_loader import ConfigError, did_you_mean
 METRICS = {
     "auc": "AUC",
     "auc_precision_recall": "AUCPrecisionRecall",
+    "binary_accuracy": "BinaryAccuracy",
+    "binary_crossentropy": "BinaryCrossEntropy",
     "calibration": "Calibration",
     "example_count": "ExampleCount",
     "mean_label": "MeanLabel",

@@ -233,6 +233,7 @@ def print_slices(console: Console, outcome: Outcome) -> None:
         "mean_label",
         "auc",
         "calibration",
+        "binary_crossentropy",
     )
     table = Table(box=None)
     table.add_column("slice")

@@ -6,11 +6,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from components.columnar_evaluator.histogram import Integers, Tally, merge, tally
+from components.columnar_evaluator.histogram import (
+    MAX_ROWS,
+    Integers,
+    Tally,
+    merge,
+    tally,
+)
 from components.columnar_evaluator.predict import LoadedModel, ModelPlan
 from components.columnar_evaluator.slices import SliceKey, slice_rows
 
-BATCH_ROWS = 4096
+BATCH_ROWS = MAX_ROWS
 
 Tallies = dict[SliceKey, dict[str, Tally]]
 """Slice key, then model name, to the rows' tally."""

@@ -18,8 +18,9 @@ NUM_BUCKETS = 10_000
 UNITS = 2**40
 """Fixed point: sums count units of 2^-40, so a row is rounded by at most 5e-13."""
 
-MAX_ROWS = 2**18
-"""Rows a tally may take at once: 2^18 rows of at most 2^5 = 32 nats fit in 63 bits."""
+MAX_ROWS = 2**12
+"""Rows a tally may take at once. The cross entropy of a float64 is below 2^10 nats, and
+2^12 * 2^10 * UNITS fits in 63 bits; merging adds Python's unbounded integers."""
 
 THRESHOLD = 0.5
 

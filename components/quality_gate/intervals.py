@@ -47,7 +47,7 @@ def metric_interval(
     if math.isnan(value) or rows <= 0:
         return None
     z = float(norm.ppf(0.5 + confidence / 2))
-    if metric == "mean_label":
+    if metric in ("binary_accuracy", "mean_label"):
         return wilson_interval(value, rows, z)
     positives = rows * positive_fraction
     if positives < 1 or rows - positives < 1:

@@ -148,7 +148,7 @@ def test_overrides_fill_sections_left_empty(tmp_path):
             {"evaluation.thresholds": [{"metric": "auk", "min": 0.6}]},
             (
                 "evaluation.thresholds[0].metric is 'auk'; it can be auc, "
-                "auc_precision_recall, "
+                "auc_precision_recall, binary_accuracy, binary_crossentropy, "
                 "calibration, example_count, mean_label, mean_prediction. "
                 "Did you mean 'auc'?"
             ),

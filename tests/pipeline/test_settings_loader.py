@@ -241,7 +241,7 @@ AUC = {"metric": "auc", "min": 0.6}
             {"metric": "acu", "min": 0.6},
             (
                 "metric is 'acu'; it can be auc, auc_precision_recall, "
-                "calibration, "
+                "binary_accuracy, binary_crossentropy, calibration, "
                 "example_count, mean_label, mean_prediction. Did you mean 'auc'?"
             ),
         ),
