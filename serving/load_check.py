@@ -14,6 +14,7 @@ JSON report; the exit code is 0 if every check passed and 5 if the model is refu
 import argparse
 import json
 import math
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -74,7 +75,7 @@ class LoadedModel:
                 )
         except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
             raise ModelRefusedError(
-                f"the loader rejects the model: {_first_line(error)}"
+                f"the loader rejects the model: {_reason(error)}"
             ) from error
         self.load_s = time.monotonic() - started
         self.signatures = {
@@ -107,14 +108,23 @@ class LoadedModel:
             return dict(self._session.run(fetches, feeds))
         except tf.errors.OpError as error:
             raise ModelRefusedError(
-                f"signature {signature!r} fails on a real row: {_first_line(error)}"
+                f"signature {signature!r} fails on a real row: {_reason(error)}"
             ) from error
 
 
-def _first_line(error: BaseException) -> str:
+# What TensorFlow puts around the reason.
+_NOISE = re.compile(
+    r"Graph execution error|Detected at node|<stack traces|\d+ root error|\[\[|\s*File "
+)
+
+
+def _reason(error: BaseException) -> str:
+    """Returns the line of TensorFlow's text that says what went wrong."""
     text = getattr(error, "message", None) or str(error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[0] if lines else repr(error)
+    telling = [line for line in lines if not _NOISE.match(line)]
+    chosen = (telling or lines or [repr(error)])[0]
+    return re.sub(r"^\(\d+\) ", "", chosen)
 
 
 def check_model(model_dir: str, examples: Sequence[bytes]) -> LoadReport:
@@ -255,6 +265,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("rows_file", help="a TFRecord of raw tf.Examples")
     options = parser.parse_args(arguments)
     rows = read_rows(options.rows_file)
+    if not rows:
+        parser.error(f"{options.rows_file} holds no row to try the model with.")
     try:
         report = check_model(str(Path(options.model_dir)), rows)
     except ModelRefusedError as error:

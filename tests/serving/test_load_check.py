@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from serving.load_check import (
     ModelRefusedError,
+    _reason,
     check_model,
     main,
     named_inputs,
@@ -138,6 +139,19 @@ def test_lost_weights_are_refused(tmp_path):
 def test_folder_that_is_no_model_is_refused(tmp_path):
     with pytest.raises(ModelRefusedError, match="the loader rejects the model"):
         check_model(str(tmp_path), ROWS)
+
+
+def test_reason_is_the_line_that_tells():
+    error = RuntimeError(
+        "Graph execution error:\n\nDetected at node dense/Read defined at (most recent "
+        "call last):\n<stack traces unavailable>\n2 root error(s) found.\n"
+        "  (0) FAILED_PRECONDITION: Could not find variable dense/kernel.\n\t [[{{n}}]]"
+    )
+    assert _reason(error) == (
+        "FAILED_PRECONDITION: Could not find variable dense/kernel."
+    )
+    assert _reason(RuntimeError("plain")) == "plain"
+    assert _reason(RuntimeError()) == "RuntimeError()"
 
 
 def test_missing_values_are_written_as_a_json_client_would():
