@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.run_record import RunRecord
+from pipeline.stage_configs import METRICS
 
 _VERDICT_FILE = "verdict.json"
 
@@ -99,7 +100,8 @@ def _metric_lines(verdict: dict[str, Any]) -> tuple[MetricLine, ...]:
     overall = verdict["model"][0]
     baseline = verdict["baseline"][0]["metrics"] if verdict["baseline"] else {}
     lines = []
-    for metric, value in overall["metrics"].items():
+    for metric in METRICS:
+        value = overall["metrics"].get(metric)
         found = overall["intervals"].get(metric)
         interval = (found["low"], found["high"], found["method"]) if found else None
         lines.append(

@@ -35,7 +35,8 @@ def _read_slice(key: tuple[Any, ...], outputs: Mapping[str, Any]) -> SliceMetric
     metrics = {
         name: float(value["doubleValue"])
         for name, value in by_sub_key[""].items()
-        if "doubleValue" in value
+        # TFMA adds each metric's difference from the baseline; verdicts take their own.
+        if "doubleValue" in value and not name.endswith("_diff")
     }
     column, value = key[0] if key else (OVERALL, "")
     if isinstance(value, bytes):

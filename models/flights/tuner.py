@@ -40,7 +40,7 @@ def tuner_fn(fn_args: Any) -> Any:
         ValueError: Nothing is held out, so trials cannot be ranked.
     """
     # The one import of TFX in models/: the Tuner accepts this class only.
-    from tfx.v1.components import TunerFnResult
+    from tfx.components.tuner.component import TunerFnResult
 
     custom_config = dict(fn_args.custom_config or {})
     settings = fitting.build_settings(custom_config, tuned=None)
