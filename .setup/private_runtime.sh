@@ -70,7 +70,7 @@ fetch_packages() {
   # patchelf runs on this system, so it is this system's; the rest is the newer release's.
   local packages=(libc6 libstdc++6 libgcc-s1 "patchelf/$VERSION_CODENAME")
   if [ -z "$host_python" ]; then
-    packages+=("$debian_python" "$debian_python-minimal" "lib$debian_python-minimal" "lib$debian_python-stdlib"
+    packages+=("$debian_python" "$debian_python-minimal" "lib$debian_python-minimal" "lib$debian_python-stdlib" "lib$debian_python-dev"
       python3-pip-whl libexpat1 zlib1g libssl3t64 libffi8 libsqlite3-0 libbz2-1.0 liblzma5 libreadline8t64
       libtinfo6 libncursesw6 libuuid1 libzstd1)
   fi
@@ -97,6 +97,8 @@ copy_python() {
     cp -R "$apt/root/usr/." "$building/python/"
     find "$apt/root" -name 'pip-*.whl' -exec cp {} "$building/" \;
     python_name=$debian_python
+    # Debian's pyconfig.h includes another by a path from /usr/include.
+    cp -R "$building/python/include/x86_64-linux-gnu" "$building/python/include/$python_name/"
   else
     local prefix
     prefix=$("$host_python" -c 'import sys; print(sys.base_prefix)')
@@ -108,12 +110,17 @@ copy_python() {
 
 # Without the interpreter's own tests and whatever was installed into it.
 copy_host_python() {
-  local prefix=$1 lib stdlib
+  local prefix=$1 lib stdlib include
   stdlib=$("$host_python" -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
   mkdir -p "$building/python/bin" "$building/python/lib/$python_name/site-packages"
   cp "$host_python" "$building/python/bin/$python_name"
   tar -C "$stdlib" --exclude=./test --exclude=./site-packages --exclude=./dist-packages \
     --exclude=./idlelib --exclude=__pycache__ -cf - . | tar -C "$building/python/lib/$python_name" -xf -
+  include=$("$host_python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+  if [ -f "$include/Python.h" ]; then
+    mkdir -p "$building/python/include"
+    cp -R "$include" "$building/python/include/$python_name"
+  fi
   for lib in "$prefix"/lib/libpython3*.so*; do
     if [ -e "$lib" ]; then cp -P "$lib" "$building/python/lib/"; fi
   done

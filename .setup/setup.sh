@@ -82,9 +82,17 @@ lock_file() { printf '%s/py3%s.txt' "$setup_dir" "$("$python" -c 'import sys; pr
 
 locked_uv() { awk '/^uv==/ { on = 1 } on { print; if (!/\\$/) exit }' "$(lock_file)"; }
 
+# pyfarmhash, which TFDV asks for, has wheels for 3.12 and none for 3.13.
+check_compiler() {
+  if [[ $("$python" -V) == *" 3.13."* ]] && ! command -v c++ >/dev/null && ! command -v g++ >/dev/null; then
+    fail "Python 3.13 needs a C++ compiler for pyfarmhash, which has no wheel for it. Install one (apt install g++) or Python 3.12, and run this again."
+  fi
+}
+
 install_locked() {
   local lock
   lock=$(lock_file)
+  check_compiler
   say "installing $(grep -c '==' "$lock") locked packages (about 3 GB; a minute or two)"
   "$venv/bin/uv" pip sync --quiet --require-hashes --python "$venv/bin/python" "$lock"
   # setuptools comes from the lock: no second, unlocked build environment.
