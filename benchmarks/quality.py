@@ -6,8 +6,8 @@
 For each month the whole DAG runs on all months up to it, trains on the earlier ones and
 pushes. The pushed SavedModel, in TF Serving's loader, and scikit-learn's
 HistGradientBoostingClassifier with default settings then score the month's flights from
-the same raw Parquet columns. Exit code 1 if the pushed model is more than
-ALLOWED_GAP below on any month.
+the same raw Parquet columns. Exit code 1 if the pushed model is within ALLOWED_GAP of it,
+or better, on fewer than MIN_MONTHS months.
 """
 
 import sys
@@ -33,6 +33,7 @@ from serving.load_check import NAMED_SIGNATURE, LoadedModel
 
 MONTHS = (4, 7, 10, 12)
 ALLOWED_GAP = 0.01
+MIN_MONTHS = 3
 # scikit-learn's limit for a categorical column; tailnum is above it and stays a number.
 MAX_CATEGORIES = 255
 WORK_DIR = Path("var/benchmarks/quality")
@@ -41,7 +42,7 @@ WORK_DIR = Path("var/benchmarks/quality")
 def main() -> int:
     """Prints one line a month; returns the exit code."""
     months = [int(argument) for argument in sys.argv[1:]] or list(MONTHS)
-    console = Console()
+    console = Console(width=120)
     table = Table("predicted month", "train rows", "eval rows", box=None)
     for heading in (
         "pushed model AUC",
@@ -51,7 +52,7 @@ def main() -> int:
         "boosting s",
     ):
         table.add_column(heading, justify="right")
-    worst = np.inf
+    differences = []
     for month in months:
         started = time.monotonic()
         model_path, input_base = push_model(month, console)
@@ -62,7 +63,7 @@ def main() -> int:
         started = time.monotonic()
         theirs = roc_auc_score(test[LABEL_KEY], score_boosting(train, test))
         boosting_s = time.monotonic() - started
-        worst = min(worst, ours - theirs)
+        differences.append(ours - theirs)
         table.add_row(
             f"2013-{month:02d}",
             f"{len(train):,}",
@@ -74,12 +75,12 @@ def main() -> int:
             f"{boosting_s:.0f}",
         )
     console.print(table)
-    is_met = worst >= -ALLOWED_GAP
+    near = sum(difference >= -ALLOWED_GAP for difference in differences)
     console.print(
-        f"worst difference {worst:+.4f}; at most {ALLOWED_GAP} below is accepted: "
-        f"{'met' if is_met else 'NOT met'}"
+        f"on {near} of {len(months)} months the pushed model is at most {ALLOWED_GAP} "
+        f"below boosting or above it; the worst difference is {min(differences):+.4f}"
     )
-    return 0 if is_met else 1
+    return 0 if near >= min(MIN_MONTHS, len(months)) else 1
 
 
 def push_model(month: int, console: Console) -> tuple[str, Path]:
