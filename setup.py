@@ -9,6 +9,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 VERSION = "0.1.0"
+README = Path(__file__).parent / "README.md"
 
 # The client side only: talks to a model server, reads bundles and spans.
 BASE = [
@@ -57,9 +58,7 @@ setup(
     name="slipway",
     version=VERSION,
     description="Production machine learning on TFX: one DAG, checked at every boundary.",
-    long_description=(Path(__file__).parent / "README.md").read_text(encoding="utf-8")
-    if (Path(__file__).parent / "README.md").exists()
-    else "",
+    long_description=README.read_text(encoding="utf-8") if README.exists() else "",
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.12,<3.14",

@@ -6,8 +6,8 @@
 For each month the whole DAG runs on all months up to it, trains on the earlier ones and
 pushes. The pushed SavedModel, in TF Serving's loader, and scikit-learn's
 HistGradientBoostingClassifier with default settings then score the month's flights from
-the same raw Parquet columns. Exit code 1 if the pushed model is within ALLOWED_GAP of it,
-or better, on fewer than MIN_MONTHS months.
+the same raw Parquet columns. Exit code 1 if the pushed model is within ALLOWED_GAP of
+it, or better, on fewer than MIN_MONTHS months.
 """
 
 import sys
