@@ -57,7 +57,7 @@ DEV = [
 setup(
     name="slipway",
     version=VERSION,
-    description="Production machine learning on TFX: one DAG, checked at every boundary.",
+    description="Machine learning on TFX: one DAG, checked at every boundary.",
     long_description=README.read_text(encoding="utf-8") if README.exists() else "",
     long_description_content_type="text/markdown",
     license="Apache-2.0",

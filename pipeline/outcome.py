@@ -64,20 +64,14 @@ def read_outcome(record: RunRecord) -> Outcome:
             (check["sentence"], check["is_met"]) for check in verdict.get("checks", [])
         ),
         notes=(*_data_notes(record), *verdict.get("notes", [])),
-        model_path=_properties(record, "pusher", "pushed_model").get(
+        model_path=record.properties("pusher", "pushed_model").get(
             "pushed_destination"
         ),
     )
 
 
-def _properties(record: RunRecord, node_id: str, output: str) -> dict[str, Any]:
-    node = record.node(node_id)
-    artifact = node.output(output) if node else None
-    return artifact.properties if artifact else {}
-
-
 def _read_rows(record: RunRecord) -> dict[str, int]:
-    properties = _properties(record, "example_gen", "examples")
+    properties = record.properties("example_gen", "examples")
     names = ("rows", "unlabelled", "train_rows", "eval_rows")
     return {name: properties[name] for name in names if name in properties}
 
@@ -117,8 +111,8 @@ def _metric_lines(verdict: dict[str, Any]) -> tuple[MetricLine, ...]:
 
 def _data_notes(record: RunRecord) -> list[str]:
     """What the schema's comparison and the anomaly gate reported without stopping."""
-    difference = _properties(record, "schema_curator", "schema").get("difference", "[]")
-    findings = _properties(record, "anomaly_gate", "report").get("findings", "[]")
+    difference = record.properties("schema_curator", "schema").get("difference", "[]")
+    findings = record.properties("anomaly_gate", "report").get("findings", "[]")
     return [
         str(entry["sentence"])
         for text in (difference, findings)

@@ -159,7 +159,7 @@ def conclude(record: RunRecord) -> None:
         record.state = run_record.STOPPED if is_stop else run_record.FAILED
         record.reason = f"{failed.node_id}: {failed.failure.message}"
         return
-    pushed = _output_properties(record, "pusher", "pushed_model")
+    pushed = record.properties("pusher", "pushed_model")
     if pushed.get("pushed") == 1:
         record.state, record.exit_code = run_record.PUSHED, 0
         record.reason = f"pushed as version {pushed['version']}"
@@ -172,17 +172,11 @@ def conclude(record: RunRecord) -> None:
 
 
 def _refusal(record: RunRecord, pushed: dict[str, Any]) -> str:
-    verdict = _output_properties(record, "quality_gate", "blessing")
-    infra = _output_properties(record, "serving_validator", "blessing")
+    verdict = record.properties("quality_gate", "blessing")
+    infra = record.properties("serving_validator", "blessing")
     reasons = []
     if verdict.get("blessed") != 1:
         reasons.append(str(verdict.get("verdict", "the quality gate gave no verdict")))
     if infra.get("blessed") != 1:
         reasons.append(f"the model cannot be served: {infra.get('reason', 'unknown')}")
     return "; ".join(reasons) or str(pushed.get("reason", "the pusher did not run"))
-
-
-def _output_properties(record: RunRecord, node_id: str, output: str) -> dict[str, Any]:
-    node = record.node(node_id)
-    artifact = node.output(output) if node else None
-    return artifact.properties if artifact else {}

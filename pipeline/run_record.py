@@ -116,6 +116,12 @@ class RunRecord:
         """Returns a node's result, or None if it has none."""
         return next((node for node in self.nodes if node.node_id == node_id), None)
 
+    def properties(self, node_id: str, output: str) -> dict[str, Any]:
+        """Returns the custom properties of a node's output; empty if it has none."""
+        node = self.node(node_id)
+        artifact = node.output(output) if node else None
+        return artifact.properties if artifact else {}
+
     def is_abandoned(self) -> bool:
         """Tells whether the record says running but its process is gone."""
         return self.state == RUNNING and not Path(f"/proc/{self.pid}").exists()
