@@ -18,7 +18,13 @@ def list_in_words(items: Sequence[object]) -> str:
 
 
 class DataContractError(ValueError):
-    """The data on disk or in memory breaks the span contract."""
+    """The data on disk or in memory breaks the span contract.
+
+    Attributes:
+        exit_code: What the command line exits with, as for any trouble with data.
+    """
+
+    exit_code = 3
 
 
 class SpanNotFoundError(DataContractError):

@@ -1,7 +1,8 @@
 """Writes transformed record batches as gzipped TFRecords, a file a bundle.
 
-A file is named after its rows' SHA-256, so that a retried bundle replaces its own file
-and the same rows give the same names on every run.
+A file is named after its rows' values, so that a retried bundle replaces its own file
+and the same rows give the same names, hence the same order of files, on every run. Not
+after their bytes: a serialized tf.Example holds its features in any order.
 """
 
 import hashlib
@@ -47,8 +48,7 @@ class WriteTransformed(beam.DoFn):
             self._shard = ShardWriter(self._folder / "writing.gz")
         self._shard.write(rows)
         self._num_rows += len(rows)
-        for row in rows:
-            self._digest.update(row)
+        update_digest(self._digest, batch)
 
     def finish_bundle(self) -> None:
         """Puts the bundle's file in its place."""
@@ -56,3 +56,14 @@ class WriteTransformed(beam.DoFn):
             name = f"transformed-{self._digest.hexdigest()[:32]}.gz"
             self._shard.finish(self._folder / name)
             self._shard = None
+
+
+def update_digest(digest: Any, batch: pa.RecordBatch) -> None:
+    """Adds a batch's values, column by column in order of their names, to a hash."""
+    for name in sorted(batch.schema.names):
+        values = batch.column(name).flatten()
+        digest.update(name.encode())
+        if pa.types.is_primitive(values.type) and not values.null_count:
+            digest.update(values.to_numpy(zero_copy_only=False).tobytes())
+        else:
+            digest.update(repr(values.to_pylist()).encode())
