@@ -192,6 +192,12 @@ def main() -> None:
     """Runs the command line; errors we raise ourselves become one line, not a trace."""
     try:
         app(standalone_mode=True)
+    except ModuleNotFoundError as error:
+        sys.stderr.write(
+            f"slipway: this needs {error.name}, which is not installed. "
+            "Install the part that has it: pip install 'slipway[pipeline]'.\n"
+        )
+        sys.exit(1)
     except Exception as error:
         exit_code = getattr(error, "exit_code", None)
         if not isinstance(exit_code, int):

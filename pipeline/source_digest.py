@@ -85,10 +85,11 @@ def _own_source(module: str) -> Path | None:
     if spec is None or spec.origin is None:
         return None
     top_path = Path(spec.origin).resolve()
-    if "site-packages" in top_path.parts or not top_path.name.endswith(".py"):
+    if top_path.suffix != ".py" or not _is_own(top_path):
         return None
-    if top_path.name != "__init__.py" or _is_standard_library(top_path):
-        return None
+    if top_path.name != "__init__.py":
+        # A module beside no package; nothing lies below it.
+        return top_path
     folder = top_path.parent.joinpath(*module.split(".")[1:])
     for candidate in (folder.with_suffix(".py"), folder / "__init__.py"):
         if candidate.is_file():
@@ -96,8 +97,10 @@ def _own_source(module: str) -> Path | None:
     return None
 
 
-def _is_standard_library(path: Path) -> bool:
-    return Path(ast.__file__).resolve().parent in path.parents
+def _is_own(path: Path) -> bool:
+    """Tells the project's and the user's sources from installed ones and Python's."""
+    standard_library = Path(ast.__file__).resolve().parent
+    return "site-packages" not in path.parts and standard_library not in path.parents
 
 
 def _imported_modules(path: Path) -> Iterator[str]:

@@ -135,6 +135,36 @@ def test_unchanged_run_with_a_baseline_is_cached_too(project):
     assert project.states()["evaluator"] == "cached"
 
 
+def test_edited_function_and_lost_artifact_rerun_what_they_concern(
+    project, tmp_path, monkeypatch
+):
+    module = tmp_path / "edited_case.py"
+    module.write_text("from models.flights.trainer import run_fn as train\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    changes = (
+        ("data.split", {"by": "time", "eval_spans": 1}),
+        ("train.run_fn", "edited_case.run_fn"),
+    )
+    with module.open("a") as file:
+        file.write("\n\ndef run_fn(fn_args):\n    train(fn_args)\n")
+    project.run(*changes)
+    assert project.states()["trainer"] == "done"
+    project.run(*changes)
+    assert project.states()["trainer"] == "cached"
+
+    with module.open("a") as file:
+        file.write("# edited\n")
+    project.run(*changes)
+    assert project.states()["transform"] == "cached"
+    assert project.states()["trainer"] == "done"
+
+    evaluation = project.last_run().node("evaluator").output("evaluation")
+    shutil.rmtree(evaluation.uri)
+    project.run(*changes)
+    assert project.states()["trainer"] == "cached"
+    assert project.states()["evaluator"] == "done"
+
+
 def test_planted_anomaly_stops_the_run_before_any_training(project, tmp_path):
     planted = Project(tmp_path)
     shutil.copytree(project.spans, planted.spans)
@@ -220,9 +250,8 @@ def test_model_that_the_cpp_loader_cannot_run_is_not_pushed(
 
 def test_pushed_version_is_the_trained_model_byte_for_byte(project):
     trained = Path(project.last_run().node("trainer").output("model").uri)
-    assert model_digest(project.models / "2") == model_digest(
-        trained / "Format-Serving"
-    )
+    newest = project.models / max(project.versions(), key=int)
+    assert model_digest(newest) == model_digest(trained / "Format-Serving")
 
 
 def _metrics(project):

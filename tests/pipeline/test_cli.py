@@ -1,6 +1,7 @@
 """What the command line says when it is used wrongly, and what it shows."""
 
 import os
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -119,3 +120,14 @@ def test_show_before_any_run_says_so(work_dir):
 @pytest.mark.parametrize("command", ["run", "runs", "show", "doctor"])
 def test_every_help_text_has_an_example(command):
     assert "Example:" in CliRunner().invoke(app, [command, "--help"]).output
+
+
+def test_part_that_is_not_installed_is_named(monkeypatch, capsys):
+    # A client-side installation has no pyarrow, which reading spans needs.
+    monkeypatch.setitem(sys.modules, "data.spans", None)
+    monkeypatch.delitem(sys.modules, "pipeline.run_pipeline", raising=False)
+    monkeypatch.setattr("sys.argv", ["slipway", "run", "flights"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert "pip install 'slipway[pipeline]'" in capsys.readouterr().err

@@ -47,6 +47,14 @@ def test_import_inside_a_function_counts():
     assert "model.py" in names(["somecase.trainer"])
 
 
+def test_single_module_without_a_package_counts(tmp_path, monkeypatch):
+    (tmp_path / "lonelycase.py").write_text("import json\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = node_digest(["lonelycase"])
+    (tmp_path / "lonelycase.py").write_text("import json  # edited\n")
+    assert node_digest(["lonelycase"]) != before
+
+
 def test_libraries_count_by_version_not_by_source():
     assert names(["json", "numpy", "tensorflow.python", "no.such.module"]) == set()
 
