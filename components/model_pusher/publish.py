@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -128,8 +128,3 @@ def _sync(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def describe(publication: Publication) -> dict[str, object]:
-    """Returns the publication as plain values."""
-    return {**asdict(publication), "path": str(publication.path)}

@@ -71,15 +71,6 @@ def compare_schemas(
     return differences + [_only_in_data(feature) for feature in in_data.values()]
 
 
-def render_difference(differences: Sequence[Difference]) -> str:
-    """Returns one line a difference for the terminal, under one line that counts."""
-    if not differences:
-        return "the data proposes the curated schema."
-    head = f"the data differs from the curated schema in {len(differences)} point"
-    lines = [f"{head}{'s' if len(differences) > 1 else ''}:"]
-    return "\n".join(lines + [f"  {difference.sentence}" for difference in differences])
-
-
 def _compare_feature(
     curated: schema_pb2.Schema,
     feature: schema_pb2.Feature,

@@ -10,7 +10,6 @@ from tfx.dsl.component.experimental.annotations import (
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
-from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 
 # v1 lacks path_utils: it knows where in a Model artifact the SavedModel is.
@@ -51,14 +50,15 @@ def ServingValidator(
             label="is_late",
         )
     """
-    (split_uri,) = artifact_utils.get_split_uris([examples], "eval")
     with tempfile.TemporaryDirectory() as folder:
         rows_file = Path(folder) / "rows.tfrecord"
         count = write_request_rows(
-            split_uri, rows_file, num_rows=num_rows, drop=[label]
+            examples.uri, "eval", rows_file, num_rows=num_rows, drop=[label]
         )
         if not count:
-            raise ValueError(f"{split_uri} holds no row to try the model with.")
+            raise ValueError(
+                f"split eval of {examples.uri} holds no row to try the model with."
+            )
         report = check_in_fresh_process(
             path_utils.serving_model_path(model.uri), rows_file
         )

@@ -3,14 +3,22 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from components.columnar_examples.split_files import list_split_files
+
 
 def write_request_rows(
-    split_uri: str, rows_file: Path, *, num_rows: int, drop: Iterable[str]
+    examples_uri: str,
+    split: str,
+    rows_file: Path,
+    *,
+    num_rows: int,
+    drop: Iterable[str],
 ) -> int:
     """Copies up to num_rows tf.Examples of a split, without some columns.
 
     Args:
-        split_uri: A Split-* folder of gzipped TFRecords.
+        examples_uri: Folder of an Examples artifact, gzipped TFRecords.
+        split: Name of the split.
         rows_file: The TFRecord to write, not compressed.
         num_rows: Rows at most, taken from the files in order of their names.
         drop: Columns that no request holds, such as the label.
@@ -21,7 +29,7 @@ def write_request_rows(
     import tensorflow as tf
 
     dropped = list(drop)
-    files = sorted(str(path) for path in Path(split_uri).iterdir() if path.is_file())
+    files = list_split_files(examples_uri, split)
     records = tf.data.TFRecordDataset(files, compression_type="GZIP").take(num_rows)
     count = 0
     with tf.io.TFRecordWriter(str(rows_file)) as writer:

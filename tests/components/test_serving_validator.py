@@ -54,7 +54,9 @@ def test_request_rows_hold_no_label(tmp_path):
             writer.write(tf.train.Example(features=features).SerializeToString())
     rows_file = tmp_path / "rows.tfrecord"
 
-    count = write_request_rows(str(split), rows_file, num_rows=3, drop=["is_late"])
+    count = write_request_rows(
+        str(tmp_path), "eval", rows_file, num_rows=3, drop=["is_late"]
+    )
 
     rows = [
         tf.train.Example.FromString(record.numpy())

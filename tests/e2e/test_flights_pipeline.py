@@ -190,6 +190,21 @@ def test_planted_anomaly_stops_the_run_before_any_training(project, tmp_path):
     assert planted.versions() == []
 
 
+def test_span_that_changed_since_it_was_written_stops_the_run(project, tmp_path):
+    damaged = Project(tmp_path)
+    shutil.copytree(project.spans, damaged.spans)
+    path = next((damaged.spans / "span-2").glob("*.parquet"))
+    content = bytearray(path.read_bytes())
+    content[1000] ^= 1
+    path.write_bytes(content)
+
+    done = damaged.run(("data.spans.last", 3))
+
+    assert done.returncode == 3
+    assert "does not match its manifest" in done.stdout
+    assert damaged.states()["statistics_gen"] == "not run"
+
+
 def test_interrupted_run_goes_on_from_what_is_complete(project, tmp_path):
     stopped = Project(tmp_path)
     shutil.copytree(project.spans, stopped.spans)

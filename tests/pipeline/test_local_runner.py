@@ -21,14 +21,19 @@ with exclusive(WorkDir(Path(sys.argv[1]))):
 """
 
 
-def test_second_run_in_the_same_folder_is_refused_and_names_the_first(tmp_path):
+def hold(folder):
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)],
+        [sys.executable, "-c", HOLD, str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+def test_second_run_in_the_same_folder_is_refused_and_names_the_first(tmp_path):
+    holder = hold(tmp_path)
     try:
         with (
             pytest.raises(WorkDirBusyError, match=rf"\(process {holder.pid}\)"),
@@ -42,13 +47,7 @@ def test_second_run_in_the_same_folder_is_refused_and_names_the_first(tmp_path):
 
 
 def test_killed_holder_does_not_block_the_next_run(tmp_path):
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert holder.stdout.readline() == "held\n"
+    holder = hold(tmp_path)
     holder.kill()
     holder.wait()
     with exclusive(WorkDir(tmp_path)):

@@ -13,7 +13,6 @@ from components.schema_curator.bounded_json import bounded_json
 from components.schema_curator.schema_difference import (
     Difference,
     compare_schemas,
-    render_difference,
 )
 
 HOUR = 'feature { name: "hour" type: INT presence { min_fraction: 1 min_count: 1 } }'
@@ -262,16 +261,6 @@ schemas = st.builds(
 @given(schemas)
 def test_a_schema_does_not_differ_from_itself(schema):
     assert compare_schemas(schema, schema) == []
-
-
-def test_render_counts_and_lists():
-    assert render_difference([]) == "the data proposes the curated schema."
-    one = compare_schemas(parse(HOUR), parse(HOUR.replace("INT", "BYTES")))
-    assert render_difference(one).splitlines() == [
-        "the data differs from the curated schema in 1 point:",
-        f"  {one[0].sentence}",
-    ]
-    assert "in 2 points:" in render_difference(one * 2)
 
 
 def test_json_is_whole_where_it_fits_and_cut_between_facts_where_not():
