@@ -14,19 +14,22 @@ README = Path(__file__).parent / "README.md"
 # The client side only: talks to a model server, reads bundles and spans.
 BASE = [
     "numpy>=2.0",
+    "pydantic>=2.10",
     "pyyaml>=6.0",
     "rich>=13.9",
+    "tensorflow-metadata>=1.21,<1.22",
     "typer>=0.15",
 ]
 # Loads and runs an exported model. No TFX.
-SERVER = ["tensorflow==2.21.*"]
+SERVER = ["tensorflow==2.21.*", "tensorflow-serving-api>=2.19,<2.20"]
+# Scores files with an exported model, on any Beam engine. No TFX.
+BATCH = [*SERVER, "apache-beam==2.77.*", "pyarrow>=18.1,<19"]
 # The whole pipeline. TFX leaves out parts of what it needs at run time:
 # setuptools and pip (it builds wheels), tensorboard (its callback), google-crc32c
 # (Beam's TFRecord IO).
 PIPELINE = [
-    *SERVER,
+    *BATCH,
     "tfx==1.21.0",
-    "apache-beam==2.77.*",
     "google-crc32c>=1.5",
     "keras==3.15.*",
     "keras-tuner>=1.4.7",
@@ -34,7 +37,6 @@ PIPELINE = [
     "pandas>=2.3,<3",
     "pip",
     "psutil>=6",
-    "pyarrow>=18.1,<19",
     "scipy>=1.13",
     "setuptools<81",
     "tensorboard",
@@ -73,6 +75,7 @@ setup(
     install_requires=BASE,
     extras_require={
         "server": SERVER,
+        "batch": BATCH,
         "pipeline": PIPELINE,
         "kubeflow": KUBEFLOW,
         "dev": DEV,

@@ -1,0 +1,1 @@
+"""Real rows with what the model makes of them, for everyone who checks it later."""
