@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from pipeline.bundle_commands import verify
 from pipeline.settings_loader import ConfigError
 
 _EPILOG = (
@@ -129,6 +130,9 @@ def doctor() -> None:
     report = examination.examine()
     make_console().print(render(report))
     raise typer.Exit(0 if report.can_run_main_job else 1)
+
+
+app.command()(verify)
 
 
 def find_config(pipeline: str) -> Path:

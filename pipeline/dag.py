@@ -2,7 +2,7 @@
 
 from pipeline import tfx_api
 from pipeline.dag_inputs import DagInputs
-from pipeline.stages.deployment import create_pusher, create_serving_validator
+from pipeline.stages.deployment import create_pusher, create_serving_check
 from pipeline.stages.evaluation import create_evaluation
 from pipeline.stages.ingestion import create_ingestion
 from pipeline.stages.training import create_training
@@ -19,7 +19,7 @@ def create_pipeline(inputs: DagInputs) -> tfx_api.Pipeline:
     label = config.data.label
     ingestion = create_ingestion(
         config.data,
-        spans=inputs.spans,
+        spans=[span.span for span in inputs.spans],
         data_digest=inputs.data_digest,
         csv_kinds=inputs.csv_kinds,
     )
@@ -42,27 +42,31 @@ def create_pipeline(inputs: DagInputs) -> tfx_api.Pipeline:
         schema=schema,
     )
     model = training.trainer.outputs["model"]
-    serving_validator = create_serving_validator(
-        config.deployment, label=label, examples=examples, model=model
+    serving_check = create_serving_check(
+        inputs,
+        examples=examples,
+        schema=schema,
+        transform_graph=transform_stage.transform.outputs["transform_graph"],
+        model=model,
     )
     evaluation = create_evaluation(
         config.evaluation, label=label, examples=examples, model=model
     )
-    evaluation.evaluator.add_upstream_node(serving_validator)
+    evaluation.evaluator.add_upstream_node(serving_check.serving_validator)
     pusher = create_pusher(
-        config.deployment,
-        model_name=config.name,
-        run_id=inputs.run_id,
+        inputs,
+        examples=examples,
+        statistics=validation.statistics_gen.outputs["statistics"],
         model=model,
         model_blessing=evaluation.quality_gate.outputs["blessing"],
-        infra_blessing=serving_validator.outputs["blessing"],
+        serving_check=serving_check,
     )
     components = [
         *ingestion,
         *validation,
         *transform_stage,
         *training,
-        serving_validator,
+        *serving_check,
         *evaluation,
         pusher,
     ]

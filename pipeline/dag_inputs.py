@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.config import PipelineConfig
+from serving.bundle.contract import CodeRevision, Span
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -13,7 +14,9 @@ class DagInputs:
     Attributes:
         config: The pipeline's configuration.
         run_id: The run this DAG is for.
+        code: The sources the run is made of.
         spans: Spans to read, in order.
+        features: Raw features of a request, in order.
         data_digest: SHA-256 over their contents.
         schema_digest: SHA-256 of the curated schema file.
         csv_kinds: Column to "int", "float" or "bytes"; empty for Parquet.
@@ -23,7 +26,9 @@ class DagInputs:
 
     config: PipelineConfig
     run_id: str
-    spans: Sequence[int]
+    code: CodeRevision
+    spans: Sequence[Span]
+    features: Sequence[str]
     data_digest: str
     schema_digest: str
     csv_kinds: Mapping[str, str]

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,9 @@ from typing import Any
 
 from data.spans import list_spans, load_manifest
 from pipeline import preflight, run_record
+from pipeline.code_revision import read_code_revision
 from pipeline.config import PipelineConfig, find_project_root, load_config
+from pipeline.feature_list import read_feature_list
 from pipeline.local_runner import (
     NodeProcesses,
     RunInterruptedError,
@@ -24,6 +26,7 @@ from pipeline.local_runner import (
     run_nodes,
 )
 from pipeline.run_record import NodeResult, RunRecord, WorkDir, new_run_id
+from serving.bundle.contract import Span
 
 PREPARE_NODE = "prepare_data"
 INTERRUPTED_EXIT_CODE = 130
@@ -114,11 +117,14 @@ def _run(
     preflight.check_data(config, spans)
     record.spans = spans
     schema_file = Path(config.validation.schema)
+    described = describe_spans(Path(config.data.input_base), spans)
     inputs = DagInputs(
         config=config,
         run_id=record.run_id,
-        spans=spans,
-        data_digest=data_digest(Path(config.data.input_base), spans),
+        code=read_code_revision(find_project_root(Path(record.config_path))),
+        spans=described,
+        features=read_feature_list(config.train.features).keys,
+        data_digest=data_digest(described),
         schema_digest=hashlib.sha256(schema_file.read_bytes()).hexdigest(),
         csv_kinds=(
             # A CSV file may write event times as text; pyarrow recognizes them.
@@ -144,9 +150,18 @@ def prepare_spans(config: PipelineConfig, listener: RunListener) -> None:
     listener.on_end(NodeResult(node_id=PREPARE_NODE, state="done", wall_s=wall_s))
 
 
-def data_digest(input_base: Path, spans: list[int]) -> str:
+def describe_spans(input_base: Path, spans: list[int]) -> list[Span]:
+    """Returns number, digest and rows of each span, for the model's contract."""
+    manifests = [load_manifest(input_base, span) for span in spans]
+    return [
+        Span(span=found.span, digest=found.digest, num_rows=found.num_rows)
+        for found in manifests
+    ]
+
+
+def data_digest(spans: Sequence[Span]) -> str:
     """Returns the SHA-256 (hex) over the contents of all files of the spans."""
-    digests = [[span, load_manifest(input_base, span).digest] for span in spans]
+    digests = [[span.span, span.digest] for span in spans]
     return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
 
 

@@ -22,6 +22,9 @@ METRICS = {
     "mean_prediction": "MeanPrediction",
 }
 
+# serving.bundle.golden_batch.MAX_ROWS, which is not light enough to import here.
+MAX_GOLDEN_ROWS = 256
+
 # What AnomalyGate tells apart; see components/anomaly_gate/README.md.
 ANOMALY_KINDS = (
     "missing_column",
@@ -354,12 +357,16 @@ class DeploymentConfig:
 
     Attributes:
         model_base_path: TF Serving's base folder: `{model_base_path}/{name}/{version}`.
-        check_rows: Real rows that the exported model must answer in a fresh
-            process before it is pushed.
+        golden_rows: Real rows at most, 1 to 256, that travel with the model: whoever
+            loads it replays them.
     """
 
     model_base_path: str
-    check_rows: int = 64
+    golden_rows: int = 256
 
     def __post_init__(self) -> None:
-        require_at_least("check_rows", self.check_rows, 1)
+        require_at_least("golden_rows", self.golden_rows, 1)
+        require(
+            self.golden_rows <= MAX_GOLDEN_ROWS,
+            f"golden_rows is {self.golden_rows!r}; expected at most {MAX_GOLDEN_ROWS}.",
+        )

@@ -8,7 +8,7 @@ nothing here uses it.
 import re
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,7 +18,13 @@ TRANSFORM_SIGNATURE = "transform_features"
 
 
 class ModelRefusedError(RuntimeError):
-    """The model cannot be served as it is; the text says which check failed and how."""
+    """The model cannot be served as it is; the text says which check failed and how.
+
+    Attributes:
+        exit_code: What the command line exits with.
+    """
+
+    exit_code: ClassVar[int] = 5
 
 
 class SessionModel:

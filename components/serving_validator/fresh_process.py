@@ -13,16 +13,16 @@ from typing import Any
 TIMEOUT_S = 600
 
 
-def check_in_fresh_process(model_dir: str, rows_file: Path) -> dict[str, Any]:
+def check_in_fresh_process(model_dir: str, extras_dir: str) -> dict[str, Any]:
     """Returns the report of serving.load_check as a mapping.
 
     A process that dies or hangs gives a report that is not servable and says so.
 
     Args:
         model_dir: A SavedModel directory.
-        rows_file: A TFRecord of raw tf.Examples.
+        extras_dir: Folder with the assets.extra/ that the bundle will have.
     """
-    command = [sys.executable, "-m", "serving.load_check", model_dir, str(rows_file)]
+    command = [sys.executable, "-m", "serving.load_check", model_dir, extras_dir]
     root = Path(__file__).resolve().parents[2]
     try:
         done = subprocess.run(  # noqa: S603 - our own module, no input in the command

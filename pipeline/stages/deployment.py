@@ -1,36 +1,67 @@
 """Stage 6, a blessed model to a served version."""
 
-from typing import Any
+import dataclasses
+import json
+from typing import Any, NamedTuple
 
+from components.golden_batch_gen.component import GoldenBatchGen
 from components.model_pusher.component import ModelPusher
 from components.serving_validator.component import ServingValidator
-from pipeline.stage_configs import DeploymentConfig
+from pipeline.dag_inputs import DagInputs
 
 
-def create_serving_validator(
-    config: DeploymentConfig, *, label: str, examples: Any, model: Any
-) -> Any:
-    """Tries the model in a fresh process; cheap, so it runs before Evaluator."""
-    return ServingValidator(
-        model=model, examples=examples, label=label, num_rows=config.check_rows
+class ServingCheck(NamedTuple):
+    """Components that try a model before anything judges it."""
+
+    golden_batch_gen: Any
+    serving_validator: Any
+
+
+def create_serving_check(
+    inputs: DagInputs, *, examples: Any, schema: Any, transform_graph: Any, model: Any
+) -> ServingCheck:
+    """Chooses golden rows and replays them in a fresh process.
+
+    It is cheap, so it runs before Evaluator.
+    """
+    golden_batch_gen = GoldenBatchGen(
+        examples=examples,
+        schema=schema,
+        transform_graph=transform_graph,
+        model=model,
+        features=json.dumps(inputs.features),
+        model_name=inputs.config.name,
+        max_rows=inputs.config.deployment.golden_rows,
+    ).with_id("golden_batch_gen")
+    serving_validator = ServingValidator(
+        model=model, golden_rows=golden_batch_gen.outputs["golden_rows"]
     ).with_id("serving_validator")
+    return ServingCheck(golden_batch_gen, serving_validator)
 
 
 def create_pusher(
-    config: DeploymentConfig,
+    inputs: DagInputs,
     *,
-    model_name: str,
-    run_id: str,
+    examples: Any,
+    statistics: Any,
     model: Any,
     model_blessing: Any,
-    infra_blessing: Any,
+    serving_check: ServingCheck,
 ) -> Any:
     """Publishes the model if both blessings are there."""
+    config = inputs.config
     return ModelPusher(
         model=model,
         model_blessing=model_blessing,
-        infra_blessing=infra_blessing,
-        model_base_path=config.model_base_path,
-        model_name=model_name,
-        run_id=run_id,
+        infra_blessing=serving_check.serving_validator.outputs["blessing"],
+        golden_rows=serving_check.golden_batch_gen.outputs["golden_rows"],
+        statistics=statistics,
+        examples=examples,
+        model_base_path=config.deployment.model_base_path,
+        model_name=config.name,
+        run_id=inputs.run_id,
+        key=config.data.key,
+        label=config.data.label,
+        spans=json.dumps([dataclasses.asdict(span) for span in inputs.spans]),
+        code=json.dumps(dataclasses.asdict(inputs.code)),
     ).with_id("pusher")

@@ -19,6 +19,7 @@ from pathlib import Path
 from serving.bundle import file_guards, model_guards
 from serving.bundle.errors import BundleRefusedError
 from serving.bundle.view import BundleView
+from serving.quiet_tensorflow import preload_tensorflow
 
 Guard = Callable[[BundleView], None]
 
@@ -93,16 +94,18 @@ def verify_bundle(
     """
     if not bundle.is_dir():
         raise FileNotFoundError(f"there is no folder {bundle}.")
+    started = time.monotonic()
     view = BundleView(path=bundle, allow_other_tensorflow=allow_other_tensorflow)
     has_tensorflow = importlib.util.find_spec("tensorflow") is not None
     runnable = [
         guard for guard in guards if has_tensorflow or guard not in MODEL_GUARDS
     ]
-    started = time.monotonic()
     checked: list[str] = []
     refusal: BundleRefusedError | None = None
     try:
         for guard in runnable:
+            if guard in MODEL_GUARDS:
+                preload_tensorflow()
             guard(view)
             checked.append(guard.__name__)
     except BundleRefusedError as error:
