@@ -34,7 +34,7 @@ def changing(model_dir: Path, timeout_s: float = TIMEOUT_S) -> Iterator[None]:
     path = model_dir / LOCK
     try:
         model_dir.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise VersionsError(
             f"{path} cannot be opened: {error.strerror}. What is served can only be "

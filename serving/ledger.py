@@ -142,7 +142,7 @@ def read_ledger(model_dir: Path) -> Ledger:
         else:
             if entry.previous_sha256 != previous or entry.seq != number:
                 problems.append(
-                    f"line {number} of {LEDGER}: it does not follow the line before it: "
+                    f"line {number} of {LEDGER}: it does not follow the line before; "
                     "lines were changed, added or removed."
                 )
             entries.append(entry)
@@ -236,7 +236,7 @@ def decode_line(line: bytes) -> LedgerEntry:
 def _write(path: Path, text: bytes) -> None:
     """Appends in one call, so that a reader sees the line whole or torn at the end."""
     is_new = not path.exists()
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         written = os.write(handle, text)
         if written != len(text):

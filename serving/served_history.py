@@ -32,6 +32,8 @@ def served_before(entries: Sequence[LedgerEntry], served: int | None) -> list[in
 
 def _after(trail: Sequence[int], entry: LedgerEntry) -> list[int]:
     target = entry.to_version
+    if trail and trail[-1] == target:
+        return list(trail)
     if entry.action != "rollback":
         return [*trail, target]
     below = list(trail[:-1])
@@ -50,7 +52,7 @@ def _as_found(settled: list[int], trail: list[int], found: int | None) -> list[i
         found: What was really served.
     """
     if found is None:
-        return []
+        return trail if settled else []
     for candidate in (trail, settled):
         if candidate and candidate[-1] == found:
             return candidate

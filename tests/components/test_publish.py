@@ -1,6 +1,6 @@
 """A push is one atomic step, or none."""
 
-import json
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,11 @@ from components.model_pusher.publish import (
     model_digest,
     publish,
 )
+from serving.bundle import layout
+from serving.bundle.contract import read_contract
+from serving.bundle.errors import BundleRefusedError
+from serving.bundle.seal import seal
+from tests.serving.tiny_bundle import build_tiny_bundle
 
 
 @pytest.fixture
@@ -23,44 +28,76 @@ def model(tmp_path):
     return folder
 
 
-def test_first_version_is_one_and_later_ones_count_up(model, tmp_path):
+@pytest.fixture(scope="module")
+def contract(tmp_path_factory):
+    bundle = build_tiny_bundle(tmp_path_factory.mktemp("models") / "rides" / "1")
+    return read_contract(bundle).contract
+
+
+@pytest.fixture
+def assemble(contract):
+    """Writes a contract and nothing else: what is tested here is the folder."""
+
+    def write_contract(folder, version):
+        model = dataclasses.replace(contract.model, version=version)
+        seal(folder, dataclasses.replace(contract, model=model))
+
+    return write_contract
+
+
+def refuse(_folder, _version):
+    raise BundleRefusedError("golden_batch", "the answers are others.")
+
+
+def test_first_version_is_one_and_later_ones_count_up(model, tmp_path, assemble):
     base = tmp_path / "served" / "flights"
-    first = publish(model, base, run_id="r1")
+    first = publish(model, base, assemble)
     (model / "saved_model.pb").write_bytes(b"another graph")
-    second = publish(model, base, run_id="r2")
+    second = publish(model, base, assemble)
 
     assert (first.version, second.version) == (1, 2)
     assert list_versions(base) == [1, 2]
     assert (second.path / "saved_model.pb").read_bytes() == b"another graph"
-    record = json.loads((second.path / "assets.extra" / "push.json").read_text())
-    assert record["run_id"] == "r2"
-    assert record["version"] == 2
-    assert record["model_digest"] == model_digest(model)
+    contract = read_contract(second.path).contract
+    assert contract.model.version == 2
+    assert contract.model.model_digest == model_digest(model)
 
 
-def test_same_model_is_not_pushed_twice(model, tmp_path):
-    publish(model, tmp_path / "base", run_id="r1")
-    again = publish(model, tmp_path / "base", run_id="r2")
+def test_same_model_is_not_pushed_twice(model, tmp_path, assemble):
+    publish(model, tmp_path / "base", assemble)
+    again = publish(model, tmp_path / "base", assemble)
 
     assert not again.is_new
     assert again.version == 1
     assert list_versions(tmp_path / "base") == [1]
 
 
-def test_damaged_version_is_not_taken_for_the_same_model(model, tmp_path):
-    first = publish(model, tmp_path / "base", run_id="r1")
-    (first.path / "variables" / "variables.index").write_bytes(b"weightz")
+@pytest.mark.parametrize("damaged", ["variables/variables.index", layout.CONTRACT])
+def test_damaged_version_is_not_taken_for_the_same_model(
+    model, tmp_path, damaged, assemble
+):
+    first = publish(model, tmp_path / "base", assemble)
+    (first.path / damaged).write_bytes(b"weightz")
 
-    assert publish(model, tmp_path / "base", run_id="r2").version == 2
+    assert publish(model, tmp_path / "base", assemble).version == 2
 
 
-def test_version_after_a_gap_is_above_the_highest(model, tmp_path):
+def test_bundle_that_is_refused_is_not_published(model, tmp_path, assemble):
+    publish(model, tmp_path / "base", assemble)
+    (model / "saved_model.pb").write_bytes(b"another graph")
+    with pytest.raises(BundleRefusedError, match="the answers are others"):
+        publish(model, tmp_path / "base", refuse)
+
+    assert [entry.name for entry in (tmp_path / "base").iterdir()] == ["1"]
+
+
+def test_version_after_a_gap_is_above_the_highest(model, tmp_path, assemble):
     (tmp_path / "base" / "7").mkdir(parents=True)
-    assert publish(model, tmp_path / "base", run_id="r").version == 8
+    assert publish(model, tmp_path / "base", assemble).version == 8
 
 
 def test_collision_fails_and_leaves_the_other_version_alone(
-    model, tmp_path, monkeypatch
+    model, tmp_path, monkeypatch, assemble
 ):
     base = tmp_path / "base"
 
@@ -70,14 +107,14 @@ def test_collision_fails_and_leaves_the_other_version_alone(
 
     monkeypatch.setattr(publish_module, "_sync", another_pusher_wins)
     with pytest.raises(PushError, match=r"version 1 appeared in .* nothing was pushed"):
-        publish(model, base, run_id="r")
+        publish(model, base, assemble)
 
     assert [entry.name for entry in base.iterdir()] == ["1"]
     assert (base / "1" / "saved_model.pb").read_bytes() == b"theirs"
 
 
 def test_crash_while_copying_leaves_nothing_that_looks_like_a_version(
-    model, tmp_path, monkeypatch
+    model, tmp_path, monkeypatch, assemble
 ):
     def full_disk(_source, target):
         Path(target).mkdir(parents=True)
@@ -86,7 +123,7 @@ def test_crash_while_copying_leaves_nothing_that_looks_like_a_version(
 
     monkeypatch.setattr(publish_module.shutil, "copytree", full_disk)
     with pytest.raises(PushError, match="No space left on device; nothing was pushed"):
-        publish(model, tmp_path / "base", run_id="r")
+        publish(model, tmp_path / "base", assemble)
 
     assert list((tmp_path / "base").iterdir()) == []
 

@@ -1,13 +1,10 @@
 """The fresh process's end, whatever it is, becomes a report."""
 
 import sys
-from pathlib import Path
 
 import pytest
-import tensorflow as tf
 
 from components.serving_validator import fresh_process
-from components.serving_validator.example_rows import write_request_rows
 from components.serving_validator.fresh_process import check_in_fresh_process
 
 
@@ -31,7 +28,7 @@ def test_process_that_dies_or_hangs_is_a_refusal(tmp_path, monkeypatch, script, 
     monkeypatch.setattr(sys, "executable", fake_interpreter(tmp_path, script))
     monkeypatch.setattr(fresh_process, "TIMEOUT_S", 1)
 
-    report = check_in_fresh_process("model", Path("rows"))
+    report = check_in_fresh_process("model", "extras")
 
     assert report["is_servable"] is False
     assert reason in report["reason"]
@@ -40,27 +37,4 @@ def test_process_that_dies_or_hangs_is_a_refusal(tmp_path, monkeypatch, script, 
 def test_report_of_the_process_is_passed_on(tmp_path, monkeypatch):
     script = 'echo noise; echo \'{"is_servable": true, "reason": ""}\''
     monkeypatch.setattr(sys, "executable", fake_interpreter(tmp_path, script))
-    assert check_in_fresh_process("model", Path("rows"))["is_servable"] is True
-
-
-def test_request_rows_hold_no_label(tmp_path):
-    split = tmp_path / "Split-eval"
-    split.mkdir()
-    options = tf.io.TFRecordOptions(compression_type="GZIP")
-    with tf.io.TFRecordWriter(str(split / "data-00000.gz"), options) as writer:
-        for value in range(5):
-            feature = tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-            features = tf.train.Features(feature={"x": feature, "is_late": feature})
-            writer.write(tf.train.Example(features=features).SerializeToString())
-    rows_file = tmp_path / "rows.tfrecord"
-
-    count = write_request_rows(
-        str(tmp_path), "eval", rows_file, num_rows=3, drop=["is_late"]
-    )
-
-    rows = [
-        tf.train.Example.FromString(record.numpy())
-        for record in tf.data.TFRecordDataset(str(rows_file))
-    ]
-    assert count == len(rows) == 3
-    assert [dict(row.features.feature).keys() for row in rows] == [{"x"}] * 3
+    assert check_in_fresh_process("model", "extras")["is_servable"] is True

@@ -1,45 +1,64 @@
-"""A model is servable if TF Serving's loader runs it and its answers make sense."""
+"""A model is servable if TF Serving's loader runs it and its answers are as expected."""
 
 import json
 import math
 import subprocess
 import sys
+from pathlib import Path
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
-from serving.load_check import (
-    ModelRefusedError,
-    _reason,
-    check_model,
-    main,
-    named_inputs,
-    read_rows,
-)
+from serving.bundle import layout, schema_file
+from serving.bundle.errors import BundleRefusedError
+from serving.bundle.golden_batch import GoldenBatch, GoldenRow, encode_golden_batch
+from serving.bundle.warmup import warmup_requests, write_warmup_file
+from serving.load_check import check_model, main
+from serving.session_model import _reason
 
 SPEC = {
     "miles": tf.io.VarLenFeature(tf.float32),
     "origin": tf.io.VarLenFeature(tf.string),
 }
+SCHEMA = b"""
+feature { name: "miles" type: FLOAT }
+feature { name: "origin" type: BYTES }
+"""
+# The model says sigmoid(0.001 * (miles + (origin is JFK))).
+ROWS = ((100.0, "JFK"), (None, "EWR"), (-250.0, None), (None, None))
 
 
-def example(miles=None, origin=None):
-    features = {}
-    if miles is not None:
-        features["miles"] = tf.train.Feature(
-            float_list=tf.train.FloatList(value=[miles])
+def write_extras(folder):
+    """What GoldenBatchGen would write for the sound model, worked out by hand."""
+    rows = []
+    for miles, origin in ROWS:
+        total = (miles or 0.0) + (origin == "JFK")
+        probability = 1 / (1 + math.exp(-0.001 * total))
+        label = "late" if probability >= 0.5 else "on_time"
+        rows.append(
+            GoldenRow(
+                raw=(miles, origin), transformed=(total,), outputs=(label, probability)
+            )
         )
-    if origin is not None:
-        features["origin"] = tf.train.Feature(
-            bytes_list=tf.train.BytesList(value=[origin])
-        )
-    return tf.train.Example(
-        features=tf.train.Features(feature=features)
-    ).SerializeToString()
+    batch = GoldenBatch(
+        raw_features=("miles", "origin"),
+        transformed_features=("miles_xf",),
+        outputs=("label", "probability"),
+        rows=tuple(rows),
+    )
+    (folder / layout.EXTRA).mkdir(parents=True)
+    (folder / layout.SCHEMA).write_bytes(SCHEMA)
+    (folder / layout.GOLDEN_BATCH).write_bytes(encode_golden_batch(batch))
+    features = schema_file.raw_features(
+        schema_file.parse_schema(SCHEMA), ("miles", "origin")
+    )
+    write_warmup_file(folder, "tiny", warmup_requests(batch, features))
+    return folder
 
 
-ROWS = [example(100.0, b"JFK"), example(None, b"EWR"), example(250.0, None), example()]
+@pytest.fixture
+def extras(tmp_path):
+    return write_extras(tmp_path / "extras")
 
 
 def write_model(folder, *, named_offset=0.0, scale=1.0, xf=1.0, drop=(), extra=None):
@@ -91,15 +110,18 @@ def write_model(folder, *, named_offset=0.0, scale=1.0, xf=1.0, drop=(), extra=N
     for name in drop:
         del signatures[name]
     tf.saved_model.save(root, str(folder), signatures={**signatures, **(extra or {})})
-    return str(folder)
+    return folder
 
 
-def test_sound_model_is_servable(tmp_path):
-    report = check_model(write_model(tmp_path / "m"), ROWS)
+def test_sound_model_is_servable(tmp_path, extras):
+    report = check_model(write_model(tmp_path / "m"), extras)
 
     assert report.is_servable
     assert report.rows == 4
-    assert report.latency_ms > 0
+    assert 0 < report.latency_ms["p50"] <= report.latency_ms["p99"]
+    assert report.load_s > 0
+    assert report.warmup_s > 0
+    assert report.memory_bytes > 100 << 20  # TensorFlow alone takes more
     assert report.signatures["serving_default"] == {
         "inputs": ["miles", "origin"],
         "outputs": ["label", "probability"],
@@ -115,30 +137,45 @@ def test_sound_model_is_servable(tmp_path):
         ),
         (
             {"named_offset": 1e-6},
-            r"'serving_default' and 'serving_examples' differ in output 'probability'",
+            r"'serving_examples' and 'serving_default' differ in 'probability'",
         ),
-        ({"scale": math.nan}, r"not a probability: NaN or below 0"),
-        ({"scale": 3.0}, r"not a probability: above 1"),
-        ({"scale": -1.0}, r"not a probability: NaN or below 0"),
-        ({"xf": math.inf}, r"transformed feature 'miles_xf' is not finite"),
+        ({"scale": math.nan}, r"4 of 4 answers are no probability, for example nan"),
+        ({"scale": 3.0}, r"answers are no probability, for example 1\.\d+"),
+        ({"scale": -1.0}, r"answers are no probability, for example -0\.\d+"),
+        ({"xf": 1.001}, r"transformed feature 'miles_xf' is another .* row 0 .*101\.1"),
+        ({"xf": math.inf}, r"transformed feature 'miles_xf' is another"),
+        (
+            {"named_offset": 1e-3},
+            r"'probability' of signature 'serving_default' is ano",
+        ),
     ],
-    ids=["missing", "differ by 1e-6", "nan", "above one", "negative", "infinite"],
+    ids=[
+        "missing",
+        "differ by 1e-6",
+        "nan",
+        "above one",
+        "negative",
+        "other transform",
+        "infinite",
+        "other answer",
+    ],
 )
-def test_broken_model_is_refused(tmp_path, broken, message):
-    with pytest.raises(ModelRefusedError, match=message):
-        check_model(write_model(tmp_path / "m", **broken), ROWS)
+def test_broken_model_is_refused(tmp_path, extras, broken, message):
+    with pytest.raises(BundleRefusedError, match=message):
+        check_model(write_model(tmp_path / "m", **broken), extras)
 
 
-def test_lost_weights_are_refused(tmp_path):
+def test_lost_weights_are_refused(tmp_path, extras):
     model = write_model(tmp_path / "m")
     next((tmp_path / "m" / "variables").glob("*.data*")).unlink()
-    with pytest.raises(ModelRefusedError, match="the loader rejects the model"):
-        check_model(model, ROWS)
+    with pytest.raises(BundleRefusedError, match="the loader rejects the model"):
+        check_model(model, extras)
 
 
-def test_folder_that_is_no_model_is_refused(tmp_path):
-    with pytest.raises(ModelRefusedError, match="the loader rejects the model"):
-        check_model(str(tmp_path), ROWS)
+def test_folder_that_is_no_model_is_refused(tmp_path, extras):
+    (tmp_path / "saved_model.pb").write_bytes(b"\xff" * 9)
+    with pytest.raises(BundleRefusedError, match=r"saved_model.pb is no SavedModel"):
+        check_model(tmp_path, extras)
 
 
 def test_reason_is_the_line_that_tells():
@@ -154,43 +191,23 @@ def test_reason_is_the_line_that_tells():
     assert _reason(RuntimeError()) == "RuntimeError()"
 
 
-def test_missing_values_are_written_as_a_json_client_would():
-    columns = named_inputs(
-        ROWS, {"miles": np.dtype(np.float32), "origin": np.dtype(object)}
-    )
-    assert columns["origin"].tolist() == [b"JFK", b"EWR", b"", b""]
-    assert columns["miles"][0] == 100
-    assert np.isnan(columns["miles"][[1, 3]]).all()
-
-
-def write_rows(path):
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for row in ROWS:
-            writer.write(row)
-    return str(path)
-
-
-def test_fresh_process_reports_and_exits_zero(tmp_path):
-    model, rows = write_model(tmp_path / "m"), write_rows(tmp_path / "rows.tfrecord")
+def test_fresh_process_reports_and_exits_zero(tmp_path, extras):
+    model = write_model(tmp_path / "m")
     done = subprocess.run(
-        [sys.executable, "-m", "serving.load_check", model, rows],
+        [sys.executable, "-m", "serving.load_check", model, extras],
         capture_output=True,
         text=True,
         check=False,
+        cwd=Path(__file__).parents[2],
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["is_servable"] is True
 
 
-def test_refusal_is_reported_with_exit_code_5(tmp_path, capsys):
+def test_refusal_is_reported_with_exit_code_5(tmp_path, extras, capsys):
     model = write_model(tmp_path / "m", drop=["serving_default"])
-    rows = write_rows(tmp_path / "rows.tfrecord")
 
-    assert main([model, rows]) == 5
+    assert main([str(model), str(extras)]) == 5
     report = json.loads(capsys.readouterr().out)
     assert report["is_servable"] is False
     assert "serving_default" in report["reason"]
-
-
-def test_rows_are_read_back(tmp_path):
-    assert read_rows(write_rows(tmp_path / "rows.tfrecord")) == ROWS
