@@ -29,7 +29,7 @@ from pipeline.config import load_config
 from pipeline.outcome import read_outcome
 from pipeline.run_pipeline import run_pipeline
 from pipeline.terminal import Progress
-from serving.load_check import NAMED_SIGNATURE, LoadedModel
+from serving.session_model import NAMED_SIGNATURE, SessionModel
 
 MONTHS = (4, 7, 10, 12)
 ALLOWED_GAP = 0.01
@@ -120,7 +120,7 @@ def read_rows(input_base: Path, months: "range | list[int]") -> pd.DataFrame:
 
 def score_pushed(model_path: str, rows: pd.DataFrame) -> np.ndarray:
     """Returns float32 [rows]: the pushed model's probabilities, from raw values."""
-    model = LoadedModel(model_path)
+    model = SessionModel(model_path)
     inputs = {
         name: (
             rows[name].fillna("").to_numpy(dtype=object)

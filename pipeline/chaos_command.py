@@ -45,7 +45,7 @@ def chaos(
             "folder, {model_base_path}/{model_name}/{version}."
         )
     from pipeline.terminal import make_console
-    from serving.quiet_tensorflow import preload_tensorflow
+    from serving.lean_tensorflow import preload_tensorflow
 
     preload_tensorflow()
     console = make_console()
@@ -95,15 +95,12 @@ def render(found: "Rehearsal") -> "Table":
     for attempt in found.attempts:
         mark, style = _STATES[attempt.state]
         is_first, shown = attempt.number != shown, attempt.number
-        caught_by = attempt.guard or attempt.state.upper()
-        if attempt.state == "not applicable":
-            caught_by = attempt.state
         # Text, not str: a reason may hold square brackets.
         table.add_row(
             Text(mark, style),
             Text(f"{attempt.number:2} {attempt.name}" if is_first else ""),
             Text(attempt.how),
-            Text(caught_by, style),
+            Text(attempt.guard or attempt.state, style),
             Text(attempt.reason, "dim"),
         )
     return table

@@ -29,6 +29,7 @@ from serving.bundle.contract import RawFeature
 from serving.bundle.errors import BundleRefusedError
 from serving.bundle.golden_batch import GoldenBatch
 from serving.bundle.view import BundleView
+from serving.lean_tensorflow import preload_tensorflow
 from serving.session_model import (
     EXAMPLES_SIGNATURE,
     NAMED_SIGNATURE,
@@ -182,6 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "extras_dir", type=Path, help=f"a folder that holds {layout.EXTRA}/"
     )
     options = parser.parse_args(arguments)
+    preload_tensorflow()
     try:
         report = check_model(options.model_dir, options.extras_dir)
     except BundleRefusedError as error:

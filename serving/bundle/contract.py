@@ -351,7 +351,7 @@ def read_contract(bundle: Path) -> SealedContract:
             f"{bundle} has no {layout.CONTRACT}: nobody can say what model this is. "
             "Push it with slipway run.",
         )
-    return decode_contract(path.read_bytes())
+    return decode_contract(layout.read_document(bundle, layout.CONTRACT))
 
 
 def _check_format(document: Mapping[str, Any]) -> None:

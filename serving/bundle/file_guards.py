@@ -11,6 +11,7 @@ from serving.bundle import layout, schema_file
 from serving.bundle.errors import BundleRefusedError
 from serving.bundle.library_versions import check_versions
 from serving.bundle.view import BundleView
+from serving.session_model import EXAMPLES_SIGNATURE, NAMED_SIGNATURE
 
 _SHOWN = 3
 
@@ -31,6 +32,14 @@ def identity(bundle: BundleView) -> None:
     ):
         if not value:
             raise BundleRefusedError("identity", f"the contract's {name} is empty.")
+    folder = bundle.path.resolve().name
+    if folder.isdecimal() and int(folder) != contract.model.version:
+        raise BundleRefusedError(
+            "identity",
+            f"the folder is called {folder} and holds version "
+            f"{contract.model.version}; TF Serving would serve it under the wrong "
+            "number. Copy it to a folder of its own number.",
+        )
     if contract.model.version < 1:
         raise BundleRefusedError(
             "identity",
@@ -115,6 +124,10 @@ def feature_order(bundle: BundleView) -> None:
     _check_names("transformed_features", transformed)
     _check_order("raw_features", contract.feature_names, golden.raw_features)
     _check_order("transformed_features", transformed, golden.transformed_features)
+    for name in (NAMED_SIGNATURE, EXAMPLES_SIGNATURE):
+        if name in contract.signatures:
+            outputs = [tensor.name for tensor in contract.signatures[name].outputs]
+            _check_order(f"outputs of {name!r}", outputs, sorted(golden.outputs))
 
 
 def _check_names(field: str, names: Sequence[str]) -> None:

@@ -40,11 +40,14 @@ from serving.bundle.strict_json import FormatError, decode, parse_json
 
 FORMAT_VERSION = 1
 MAX_ROWS = 256
+# Whatever computes it: what differs by more is another answer.
+MAX_TOLERANCE = 0.01
 
 RawValue = float | str | None
 Value = Any  # int, float, str, or a list of them for features of rank 2
 
 _STRICT = {"extra": "forbid"}
+_INT64_END = 2.0**63
 _GUARD = "format"
 
 
@@ -114,16 +117,18 @@ def decode_golden_batch(text: bytes) -> GoldenBatch:
 
     Raises:
         BundleRefusedError: Guard "format": a field is wrong, a newer version wrote
-            it, or a row has more or fewer values than names.
+            it, a name comes twice, the tolerance is above MAX_TOLERANCE, or a row has
+            more or fewer values than names.
     """
     try:
         document = parse_json(text)
         version = document.pop("format_version", None)
-        if version != FORMAT_VERSION:
+        if type(version) is not int or version != FORMAT_VERSION:
             raise FormatError(
                 f"format_version is {version!r}; this slipway reads {FORMAT_VERSION}."
             )
         batch = decode(GoldenBatch, document)
+        _check_head(batch)
         _check_rows(batch)
     except FormatError as error:
         raise BundleRefusedError(_GUARD, f"{layout.GOLDEN_BATCH}: {error}") from error
@@ -143,7 +148,22 @@ def read_golden_batch(bundle: Path) -> GoldenBatch:
             f"{bundle} has no {layout.GOLDEN_BATCH}: nothing shows that the model "
             "still answers as it did when it was judged.",
         )
-    return decode_golden_batch(path.read_bytes())
+    return decode_golden_batch(layout.read_document(bundle, layout.GOLDEN_BATCH))
+
+
+def _check_head(batch: GoldenBatch) -> None:
+    for kind in ("raw_features", "transformed_features", "outputs"):
+        names = getattr(batch, kind)
+        if not names or len(set(names)) < len(names):
+            raise FormatError(
+                f"{kind} is {list(names)}; expected one name or more, each once."
+            )
+    for kind in ("absolute", "relative"):
+        value = getattr(batch.tolerance, kind)
+        if not 0 <= value <= MAX_TOLERANCE:
+            raise FormatError(
+                f"tolerance.{kind} is {value}; expected 0 to {MAX_TOLERANCE}."
+            )
 
 
 def _check_rows(batch: GoldenBatch) -> None:
@@ -223,9 +243,8 @@ def named_tensors(
     for feature in features:
         place = batch.raw_features.index(feature.name)
         values = [row.raw[place] for row in batch.rows]
-        is_text = feature.dtype == "string"
-        _check_types(feature.name, values, is_text)
-        if is_text:
+        _check_types(feature, values)
+        if feature.dtype == "string":
             texts = [str(value or "").encode() for value in values]
             columns[feature.name] = np.array(texts, dtype=object)
         else:
@@ -234,15 +253,23 @@ def named_tensors(
     return columns
 
 
-def _check_types(name: str, values: list[RawValue], is_text: bool) -> None:
+def _check_types(feature: RawFeature, values: list[RawValue]) -> None:
     for place, value in enumerate(values):
-        if value is not None and isinstance(value, str) is not is_text:
-            kind = "text" if is_text else "a number"
+        if value is not None and not _has_type(feature, value):
+            expected = {"BYTES": "text", "INT": "an int64", "FLOAT": "a number"}
             raise BundleRefusedError(
                 _GUARD,
-                f"{layout.GOLDEN_BATCH}: rows.{place}: {name!r} is {value!r}; "
-                f"expected {kind}.",
+                f"{layout.GOLDEN_BATCH}: rows.{place}: {feature.name!r} is {value!r}; "
+                f"expected {expected[feature.example_type]}.",
             )
+
+
+def _has_type(feature: RawFeature, value: float | str) -> bool:
+    if isinstance(value, str) or feature.example_type == "BYTES":
+        return isinstance(value, str) and feature.example_type == "BYTES"
+    if feature.example_type == "FLOAT":
+        return math.isfinite(value)
+    return float(value).is_integer() and abs(value) < _INT64_END
 
 
 def serialized_examples(
@@ -251,10 +278,15 @@ def serialized_examples(
     """Returns the rows as serialized tf.Examples; a missing feature is absent.
 
     Needs TensorFlow.
+
+    Raises:
+        BundleRefusedError: Guard "format": a value is not of its feature's type.
     """
     import tensorflow as tf
 
     places = [(feature, batch.raw_features.index(feature.name)) for feature in features]
+    for feature, place in places:
+        _check_types(feature, [row.raw[place] for row in batch.rows])
     serialized = []
     for row in batch.rows:
         example = tf.train.Example()

@@ -68,6 +68,9 @@ _CODE_MAGIC = re.compile(
     rb"|\x89HDF|#!"
 )
 _MAGIC_BYTES = 8
+# Contract, golden batch and schema of thousands of features take a few MiB.
+_MAX_DOCUMENT_BYTES = 1 << 26
+_MAX_LEVELS = 16
 _CHUNK_BYTES = 1 << 20
 
 
@@ -76,11 +79,16 @@ def list_files(bundle: Path) -> dict[str, Path]:
 
     Raises:
         BundleRefusedError: There is a link, a device or a socket: what it stands for
-            may lie outside or change after the check.
+            may lie outside or change after the check. A name is no UTF-8, or folders
+            are nested too deeply.
     """
     found = {}
     for path in _walk(bundle):
         relative = path.relative_to(bundle).as_posix()
+        if not _is_unicode(relative):
+            raise BundleRefusedError(
+                _GUARD, f"the name {relative!r} is no UTF-8; rename it or remove it."
+            )
         if path.is_symlink() or not path.is_file():
             kind = "a link" if path.is_symlink() else "no regular file"
             raise BundleRefusedError(
@@ -90,13 +98,42 @@ def list_files(bundle: Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, level: int = 0) -> Iterator[Path]:
+    if level > _MAX_LEVELS:
+        raise BundleRefusedError(
+            _GUARD, f"its folders are nested more than {_MAX_LEVELS} deep."
+        )
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path))
+                yield from _walk(Path(entry.path), level + 1)
             else:
                 yield Path(entry.path)
+
+
+def _is_unicode(name: str) -> bool:
+    """Tells whether a name came from UTF-8: Python writes other bytes as surrogates."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def read_document(bundle: Path, relative: str) -> bytes:
+    """Returns the bytes of one of the documents in `assets.extra/`.
+
+    Raises:
+        BundleRefusedError: It is too large to be one.
+    """
+    path = bundle / relative
+    size = path.stat().st_size
+    if size > _MAX_DOCUMENT_BYTES:
+        raise BundleRefusedError(
+            _GUARD,
+            f"{relative} has {size:,} bytes; expected at most {_MAX_DOCUMENT_BYTES:,}.",
+        )
+    return path.read_bytes()
 
 
 def check_path(relative: str) -> None:

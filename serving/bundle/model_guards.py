@@ -1,13 +1,13 @@
 """Checks that run the model: graph, signatures, determinism, golden batch."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from serving.bundle import layout
+from serving.bundle import layout, saved_model
+from serving.bundle.compare import differing_rows
 from serving.bundle.contract import SignatureContract, TensorContract
 from serving.bundle.errors import BundleRefusedError
 from serving.bundle.golden_batch import Tolerance
@@ -19,41 +19,45 @@ from serving.session_model import (
 )
 
 SIGNATURES = (NAMED_SIGNATURE, EXAMPLES_SIGNATURE, TRANSFORM_SIGNATURE)
-# Ops that call back into Python or write files: a graph that has learned something
-# needs none of them.
+# Ops that call back into Python, or read or write files that they are told: a graph
+# that has learned something needs none of them. Vocabularies are read by their tables,
+# weights by RestoreV2.
 _FORBIDDEN_OPS = frozenset(
-    ("PyFunc", "PyFuncStateless", "EagerPyFunc", "WriteFile", "DebugIdentity")
+    (
+        "CreateSummaryFileWriter",
+        "DatasetToTFRecord",
+        "DebugIdentity",
+        "DebugIdentityV2",
+        "DebugIdentityV3",
+        "EagerPyFunc",
+        "PyFunc",
+        "PyFuncStateless",
+        "ReadFile",
+        "SaveDataset",
+        "SaveDatasetV2",
+        "WriteFile",
+    )
 )
 _GOLDEN = "golden_batch"
+_SHOWN_CHARACTERS = 80
 
 
 def graph(bundle: BundleView) -> None:
-    """The graph holds no op that runs code of somebody else's or writes files."""
-    for op in sorted(_ops(bundle.path) & _FORBIDDEN_OPS):
+    """The graph runs no code of somebody else's, and touches no file outside."""
+    found = saved_model.read_saved_model(bundle.path)
+    for op in sorted(saved_model.op_names(found) & _FORBIDDEN_OPS):
         raise BundleRefusedError(
             "no_code",
             f"the graph in {layout.SAVED_MODEL} holds a {op} op, which runs code "
-            "outside of the graph.",
+            "outside of the graph, or reads or writes files.",
         )
-
-
-def _ops(bundle: Path) -> set[str]:
-    from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    text = (bundle / layout.SAVED_MODEL).read_bytes()
-    try:
-        saved = saved_model_pb2.SavedModel.FromString(text)
-    except DecodeError as error:
-        raise BundleRefusedError(
-            "signatures", f"{layout.SAVED_MODEL} is no SavedModel: {error}."
-        ) from error
-    graphs = [meta.graph_def for meta in saved.meta_graphs]
-    nodes: list[Any] = [node for part in graphs for node in part.node]
-    for part in graphs:
-        for function in part.library.function:
-            nodes += function.node_def
-    return {node.op for node in nodes}
+    for relative in sorted(saved_model.asset_paths(found)):
+        if relative not in layout.list_files(bundle.path):
+            raise BundleRefusedError(
+                "files",
+                f"the graph in {layout.SAVED_MODEL} reads {relative!r}, which is no "
+                "file of the bundle.",
+            )
 
 
 def signatures(bundle: BundleView) -> None:
@@ -142,15 +146,13 @@ def describe_signatures(definitions: Mapping[str, Any]) -> dict[str, SignatureCo
 
 
 def _describe_tensors(tensors: Mapping[str, Any]) -> tuple[TensorContract, ...]:
-    import tensorflow as tf
-
     described = []
     for name, info in sorted(tensors.items()):
         shape = info.tensor_shape
         described.append(
             TensorContract(
                 name=name,
-                dtype=str(tf.dtypes.as_dtype(info.dtype).name),
+                dtype=_dtype_name(name, info.dtype),
                 shape=(
                     None
                     if shape.unknown_rank
@@ -159,6 +161,17 @@ def _describe_tensors(tensors: Mapping[str, Any]) -> tuple[TensorContract, ...]:
             )
         )
     return tuple(described)
+
+
+def _dtype_name(name: str, number: int) -> str:
+    import tensorflow as tf
+
+    try:
+        return str(tf.dtypes.as_dtype(number).name)
+    except TypeError as error:
+        raise BundleRefusedError(
+            "signatures", f"{name!r} has the dtype {number}, which TensorFlow lacks."
+        ) from error
 
 
 def determinism(bundle: BundleView) -> None:
@@ -186,29 +199,25 @@ def is_bit_equal(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> bool:
 
 def golden_batch(bundle: BundleView) -> None:
     """Every signature still makes of the golden rows what it did at the push."""
-    golden, answers = bundle.golden, bundle.answers
-    tolerance = golden.tolerance
+    golden = bundle.golden
     for name in golden.transformed_features:
         _compare(
             f"transformed feature {name!r}",
-            answers[TRANSFORM_SIGNATURE][name],
+            _answer(bundle, TRANSFORM_SIGNATURE, name),
             golden.expected_transformed(name),
-            tolerance,
+            golden.tolerance,
         )
     for signature in (EXAMPLES_SIGNATURE, NAMED_SIGNATURE):
         for name in golden.outputs:
-            if name not in answers[signature]:
-                raise BundleRefusedError(
-                    _GOLDEN, f"signature {signature!r} has no output {name!r}."
-                )
             _compare(
                 f"{name!r} of signature {signature!r}",
-                answers[signature][name],
+                _answer(bundle, signature, name),
                 golden.expected_output(name),
-                tolerance,
+                golden.tolerance,
             )
-    for name, values in answers[EXAMPLES_SIGNATURE].items():
-        if not is_bit_equal(values, answers[NAMED_SIGNATURE][name]):
+    for name in golden.outputs:
+        by_example = _answer(bundle, EXAMPLES_SIGNATURE, name)
+        if not is_bit_equal(by_example, _answer(bundle, NAMED_SIGNATURE, name)):
             raise BundleRefusedError(
                 _GOLDEN,
                 f"{EXAMPLES_SIGNATURE!r} and {NAMED_SIGNATURE!r} differ in {name!r} "
@@ -216,27 +225,24 @@ def golden_batch(bundle: BundleView) -> None:
             )
 
 
+def _answer(bundle: BundleView, signature: str, name: str) -> npt.NDArray[Any]:
+    answers = bundle.answers[signature]
+    if name not in answers:
+        raise BundleRefusedError(
+            _GOLDEN, f"signature {signature!r} has no output {name!r}."
+        )
+    return np.asarray(answers[name])
+
+
 def _compare(
     what: str, got: npt.NDArray[Any], expected: Sequence[Any], tolerance: Tolerance
 ) -> None:
-    if len(got) != len(expected):
+    if got.shape[:1] != (len(expected),):
         raise BundleRefusedError(
-            _GOLDEN, f"{what} has {len(got)} values for {len(expected)} golden rows."
+            _GOLDEN,
+            f"{what} has the shape {list(got.shape)} for {len(expected)} golden rows.",
         )
-    if got.dtype == object:
-        texts = [value.decode("utf-8", "replace") for value in got.tolist()]
-        differs = np.array(
-            [left != right for left, right in zip(texts, expected, strict=True)]
-        )
-    else:
-        wanted = np.array(expected, dtype=got.dtype)
-        is_float = got.dtype.kind == "f"
-        differs = (
-            ~np.isclose(got, wanted, rtol=tolerance.relative, atol=tolerance.absolute)
-            if is_float
-            else got != wanted
-        )
-        differs = differs.reshape(len(got), -1).any(axis=1)
+    differs = differing_rows(got, expected, tolerance)
     if differs.any():
         place = int(np.argmax(differs))
         raise BundleRefusedError(
@@ -248,8 +254,9 @@ def _compare(
 
 
 def _show(value: Any) -> str:
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
     if isinstance(value, bytes):
-        return repr(value.decode("utf-8", "replace"))
-    if isinstance(value, np.generic):
-        value = value.item()
-    return repr(round(value, 7)) if isinstance(value, float) else repr(value)
+        value = value.decode("utf-8", "replace")
+    text = repr(round(value, 7)) if isinstance(value, float) else repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

@@ -21,7 +21,7 @@ def read_schema(bundle: Path) -> Any:
     Raises:
         BundleRefusedError: It is no TFMD schema.
     """
-    return parse_schema((bundle / layout.SCHEMA).read_bytes())
+    return parse_schema(layout.read_document(bundle, layout.SCHEMA))
 
 
 def parse_schema(text: bytes) -> Any:
@@ -32,6 +32,10 @@ def parse_schema(text: bytes) -> Any:
     """
     try:
         return text_format.Parse(text.decode("utf-8"), schema_pb2.Schema())
+    except RecursionError as error:
+        raise BundleRefusedError(
+            _GUARD, f"{layout.SCHEMA} is nested too deeply."
+        ) from error
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise BundleRefusedError(
             _GUARD, f"{layout.SCHEMA} is no schema: {error}."

@@ -1,6 +1,7 @@
 """Reads JSON into frozen dataclasses; every wrong field is named."""
 
 import json
+import math
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,16 +17,19 @@ def parse_json(text: bytes) -> dict[str, Any]:
     """Parses one JSON object as RFC 8259 has it.
 
     Raises:
-        FormatError: It is no JSON object, no UTF-8, holds a name twice, or NaN or
-            Infinity.
+        FormatError: It is no JSON object, no UTF-8, holds a name twice, NaN,
+            Infinity, or a number too large for a float64.
     """
     try:
         document = json.loads(
             text.decode("utf-8"),
             object_pairs_hook=_unique,
+            parse_float=_finite,
             parse_constant=_no_constant,
         )
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except FormatError:
+        raise
+    except (ValueError, RecursionError) as error:  # no UTF-8; no JSON; a huge number
         raise FormatError(f"it is no JSON: {error}.") from error
     if not isinstance(document, dict):
         raise FormatError(f"it is a JSON {type(document).__name__}, no object.")
@@ -41,6 +45,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise FormatError(f"it holds {text[:_SHOWN_CHARACTERS]}, too large a number.")
+    return value
+
+
 def _no_constant(name: str) -> Any:
     raise FormatError(f"it holds {name}, which JSON does not know.")
 
@@ -54,9 +65,13 @@ def decode[T](kind: type[T], document: dict[str, Any]) -> T:
     """
     try:
         return TypeAdapter(kind).validate_json(json.dumps(document), strict=True)
+    except RecursionError as error:
+        raise FormatError("it is nested too deeply.") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the document"
+        place = ".".join(str(part) for part in first["loc"])
+        if not place:  # nested too deeply; half of a surrogate pair
+            raise FormatError(f"{first['msg']}.") from error
         if first["type"] == "missing":
             raise FormatError(f"field {place!r} is missing.") from error
         if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):

@@ -19,7 +19,7 @@ from pathlib import Path
 from serving.bundle import file_guards, model_guards
 from serving.bundle.errors import BundleRefusedError
 from serving.bundle.view import BundleView
-from serving.quiet_tensorflow import preload_tensorflow
+from serving.lean_tensorflow import preload_tensorflow
 
 Guard = Callable[[BundleView], None]
 
@@ -106,7 +106,7 @@ def verify_bundle(
         for guard in runnable:
             if guard in MODEL_GUARDS:
                 preload_tensorflow()
-            guard(view)
+            _run(guard, view)
             checked.append(guard.__name__)
     except BundleRefusedError as error:
         refusal = error
@@ -121,6 +121,23 @@ def verify_bundle(
     )
 
 
+def _run(guard: Guard, view: BundleView) -> None:
+    """Runs one check; one that cannot be finished has not passed."""
+    try:
+        guard(view)
+    except BundleRefusedError:
+        raise
+    except OSError as error:
+        raise BundleRefusedError(
+            "files", f"{str(error.filename)!r} cannot be read: {error.strerror}."
+        ) from error
+    except Exception as error:  # whatever a damaged file makes a library do
+        raise BundleRefusedError(
+            guard.__name__,
+            f"the check could not be finished: {type(error).__name__}: {error}.",
+        ) from error
+
+
 def _conclude(
     view: BundleView,
     refusal: BundleRefusedError | None,
@@ -130,7 +147,7 @@ def _conclude(
 ) -> Verification:
     try:
         sealed = view.sealed
-    except BundleRefusedError:
+    except (BundleRefusedError, OSError):
         sealed = None
     return Verification(
         is_ok=refusal is None,
@@ -175,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = verify_bundle(
             options.bundle, allow_other_tensorflow=options.allow_other_tensorflow
         )
-    except FileNotFoundError as error:
+    except OSError as error:
         parser.error(str(error))
     text = json.dumps(dataclasses.asdict(found), indent=1) if options.json else None
     sys.stdout.write((text or in_words(found)) + "\n")

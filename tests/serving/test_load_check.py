@@ -1,4 +1,4 @@
-"""A model is servable if TF Serving's loader runs it and its answers are as expected."""
+"""A model is servable if TF Serving's loader gets the golden answers from it."""
 
 import json
 import math

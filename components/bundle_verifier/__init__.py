@@ -1,0 +1,1 @@
+"""Verifies a published bundle where it lies."""

@@ -1,0 +1,141 @@
+"""What a run pushes is a bundle that proves itself: its contract says where it is from.
+
+The tests build on each other in the order they stand in.
+"""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from data.spans import load_manifest
+from models.flights.features import FEATURE_KEYS
+from serving.bundle import layout, schema_file
+from serving.bundle.contract import read_contract
+from serving.bundle.golden_batch import read_golden_batch
+from tests.e2e.project import ENVIRONMENT, ROOT, ROWS_PER_SPAN, SLIPWAY
+
+pytestmark = pytest.mark.e2e
+
+
+def slipway(*arguments):
+    return subprocess.run(
+        [SLIPWAY, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def bundle(project):
+    done = project.run(("data.split", {"by": "time", "eval_spans": 1}))
+    assert done.returncode == 0, done.stdout
+    return project.models / "1"
+
+
+def test_pushed_bundle_is_verified_by_the_command_line(bundle):
+    done = slipway("verify", bundle)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("OK flights version 1, bundle ")
+    assert done.stderr == ""
+
+
+def test_contract_says_what_the_run_knows(bundle, project):
+    sealed = read_contract(bundle)
+    contract, run = sealed.contract, project.last_run()
+
+    assert contract.model.name == "flights"
+    assert contract.model.version == 1
+    assert contract.run.run_id == run.run_id
+    assert contract.key == "flight_id"
+    assert contract.label.name == "is_late"
+    assert contract.label.classes == ("on_time", "late")
+    assert contract.feature_names == FEATURE_KEYS
+    manifests = [load_manifest(project.spans, span) for span in (1, 2, 3)]
+    assert [span.digest for span in contract.data.spans] == [
+        manifest.digest for manifest in manifests
+    ]
+    assert sum(span.num_rows for span in contract.data.spans) == 3 * ROWS_PER_SPAN
+    counts = run.node("example_gen").output("examples").properties
+    assert contract.data.num_train_rows == counts["train_rows"]
+    assert contract.data.num_eval_rows == counts["eval_rows"]
+    pushed = run.node("pusher").output("pushed_model").properties
+    assert pushed["bundle_digest"] == sealed.digest
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"],  # noqa: S607 - the developer's own git
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    ).stdout.strip()
+    assert contract.run.code.commit == (commit or None)
+
+
+def test_metrics_and_verdict_are_the_gates(bundle, project):
+    evaluation = read_contract(bundle).contract.evaluation
+    uri = project.last_run().node("quality_gate").output("blessing").uri
+    verdict = json.loads((Path(uri) / "verdict.json").read_text())
+
+    assert evaluation.verdict == verdict["sentence"]
+    assert {metric.name: metric.value for metric in evaluation.metrics} == verdict[
+        "model"
+    ][0]["metrics"]
+    assert all(check.is_met for check in evaluation.checks)
+
+
+def test_schema_and_statistics_are_those_of_the_run(bundle, project):
+    contract = read_contract(bundle).contract
+    curated = (ROOT / "data/flights/schema.pbtxt").read_bytes()
+    assert contract.schema_fingerprint == schema_file.schema_fingerprint(
+        schema_file.parse_schema(curated)
+    )
+    uri = project.last_run().node("statistics_gen").output("statistics").uri
+    train = Path(uri) / "Split-train" / "FeatureStats.pb"
+    assert (bundle / layout.STATISTICS).read_bytes() == train.read_bytes()
+
+
+def test_served_files_are_the_trained_model_byte_for_byte(bundle, project):
+    trained = Path(project.last_run().node("trainer").output("model").uri)
+    assert layout.model_digest(bundle) == layout.model_digest(
+        trained / "Format-Serving"
+    )
+
+
+def test_golden_rows_are_at_most_256_and_have_both_answers(bundle):
+    golden = read_golden_batch(bundle)
+    assert 64 <= len(golden.rows) <= 256
+    assert set(golden.expected_output("label")) == {"on_time", "late"}
+
+
+def test_serving_validator_recorded_what_serving_costs(bundle, project):
+    del bundle
+    blessing = project.last_run().node("serving_validator").output("blessing")
+    report = json.loads((Path(blessing.uri) / "load_report.json").read_text())
+    for name in ("load_s", "warmup_s", "memory_bytes"):
+        assert blessing.properties[name] == report[name] > 0
+    assert blessing.properties["latency_p50_ms"] == report["latency_ms"]["p50"] > 0
+
+
+def test_one_changed_byte_is_refused_with_exit_code_5(bundle, tmp_path):
+    copy = shutil.copytree(bundle, tmp_path / "1")
+    weights = next((copy / "variables").glob("*.data*"))
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+
+    done = slipway("verify", copy, "--json")
+    answer = json.loads(done.stdout)
+    assert done.returncode == 5
+    assert answer["guard"] == "files"
+    assert "was changed after the push" in answer["reason"]
+
+
+def test_folder_that_is_not_there_is_a_wrong_usage(tmp_path):
+    done = slipway("verify", tmp_path / "absent")
+    assert done.returncode == 2
+    assert "which is no folder" in done.stderr
