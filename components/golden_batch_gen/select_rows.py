@@ -68,7 +68,7 @@ def select_rows(
         if start < MIN_ROWS:
             for row in range(min(MIN_ROWS, len(examples))):
                 candidates.add(start + row, examples[row])
-        for row, trait in finder.find(batch):
+        for row, trait in finder.find_new(batch):
             candidates.add(start + row, examples[row], trait)
         _find_answers(candidates, answer, examples, start)
         start += len(examples)
@@ -121,12 +121,11 @@ def _add_carriers(
     """Adds to each trait the other candidates that have it."""
     from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
-    decoder = ExamplesToRecordBatchDecoder()
-    for row, example in zip(rows, examples, strict=True):
-        alone = TraitFinder(features=finder.features, categorical=finder.categorical)
-        for _, trait in alone.find(decoder.DecodeBatch([example])):
-            if trait in rows_by_trait:
-                rows_by_trait[trait].add(row)
+    alone = TraitFinder(features=finder.features, categorical=finder.categorical)
+    batch = ExamplesToRecordBatchDecoder().DecodeBatch(examples.tolist())
+    for trait, places in alone.find_all(batch):
+        if trait in rows_by_trait:
+            rows_by_trait[trait].update(rows[place] for place in places)
 
 
 def _read(files: Sequence[str]) -> Any:

@@ -6,6 +6,7 @@ plane_year, plane_seats", "answer late". Rows are chosen so that every trait is 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ MAX_CATEGORIES = 128
 STANDING_FOR_ALL = 16
 
 ANSWER, MISSING, CATEGORY, PATTERN = "answer", "missing", "category", "pattern"
+
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,12 +51,13 @@ class Trait:
 
 @dataclass(kw_only=True, slots=True)
 class TraitFinder:
-    """Finds the first row of every trait in a stream of batches.
+    """Finds the traits of rows in a stream of batches.
 
     Attributes:
         features: Raw features, in order.
         categorical: Those of them whose values are categories.
-        seen: Traits found so far, per feature for CATEGORY.
+        seen: Traits found so far.
+        num_values: Categorical feature to the number of its values found so far.
     """
 
     features: Sequence[str]
@@ -61,65 +65,72 @@ class TraitFinder:
     seen: set[Trait] = field(default_factory=set)
     num_values: dict[str, int] = field(default_factory=dict)
 
-    def find(self, batch: pa.RecordBatch) -> Iterator[tuple[int, Trait]]:
-        """Yields the row and the trait, for each trait not seen in earlier batches.
+    def find_new(self, batch: pa.RecordBatch) -> Iterator[tuple[int, Trait]]:
+        """Yields the first row and the trait, for each not seen in earlier batches.
 
         Args:
             batch: Columns of lists with at most one value, as tf.Examples decode.
         """
-        present = {name: _is_present(batch, name) for name in self.features}
-        for name in self.features:
-            yield from self._find_missing(name, present[name])
-            if name in self.categorical and present[name].any():
+        for trait, rows in self.find_all(batch):
+            if trait not in self.seen:
+                self.seen.add(trait)
+                if trait.kind == CATEGORY:
+                    known = self.num_values.get(trait.feature, 0)
+                    self.num_values[trait.feature] = known + 1
+                yield int(rows[0]), trait
+
+    def find_all(self, batch: pa.RecordBatch) -> Iterator[tuple[Trait, Rows]]:
+        """Yields each trait of a batch with its rows, in ascending order."""
+        missing = {name: ~_is_present(batch, name) for name in self.features}
+        for name, is_missing in missing.items():
+            if is_missing.any():
+                yield Trait(MISSING, name, ""), np.flatnonzero(is_missing)
+            if name in self.categorical and not is_missing.all():
                 yield from self._find_categories(batch, name)
-        yield from self._find_patterns(present)
+        yield from self._find_patterns(missing)
 
     def is_list_of_names(self, feature: str) -> bool:
         """Tells whether a feature has too many values to be categories."""
         return self.num_values.get(feature, 0) > MAX_CATEGORIES
 
-    def _find_missing(
-        self, name: str, present: npt.NDArray[np.bool_]
-    ) -> Iterator[tuple[int, Trait]]:
-        trait = Trait(MISSING, name, "")
-        if trait not in self.seen and not present.all():
-            self.seen.add(trait)
-            yield int(np.argmin(present)), trait
-
     def _find_categories(
         self, batch: pa.RecordBatch, name: str
-    ) -> Iterator[tuple[int, Trait]]:
+    ) -> Iterator[tuple[Trait, Rows]]:
         if self.is_list_of_names(name):
             return
         column = batch.column(name)
         rows = pc.list_parent_indices(column).to_numpy(zero_copy_only=False)
         encoded = column.flatten().dictionary_encode()
         codes = encoded.indices.to_numpy(zero_copy_only=False)
-        _, first = np.unique(codes, return_index=True)
         values = encoded.dictionary.to_pylist()
-        for place in first:
-            trait = Trait(CATEGORY, name, _as_text(values[codes[place]]))
-            if trait not in self.seen:
-                self.seen.add(trait)
-                self.num_values[name] = self.num_values.get(name, 0) + 1
-                yield int(rows[place]), trait
+        for code, places in _group(codes):
+            yield Trait(CATEGORY, name, _as_text(values[code])), rows[places]
 
     def _find_patterns(
-        self, present: Mapping[str, npt.NDArray[np.bool_]]
-    ) -> Iterator[tuple[int, Trait]]:
-        missing = ~np.stack([present[name] for name in self.features], axis=1)
-        packed = np.packbits(missing, axis=1)
-        _, first = np.unique(packed, axis=0, return_index=True)
-        for row in sorted(int(place) for place in first):
+        self, missing: Mapping[str, npt.NDArray[np.bool_]]
+    ) -> Iterator[tuple[Trait, Rows]]:
+        table = np.stack([missing[name] for name in self.features], axis=1)
+        _, first, codes = np.unique(
+            np.packbits(table, axis=1), axis=0, return_index=True, return_inverse=True
+        )
+        for code, rows in _group(codes.reshape(-1)):
             together = [
                 name
-                for name, is_missing in zip(self.features, missing[row], strict=True)
+                for name, is_missing in zip(
+                    self.features, table[first[code]], strict=True
+                )
                 if is_missing
             ]
-            trait = Trait(PATTERN, "", ", ".join(together))
-            if trait not in self.seen:
-                self.seen.add(trait)
-                yield row, trait
+            yield Trait(PATTERN, "", ", ".join(together)), rows
+
+
+def _group(codes: npt.NDArray[Any]) -> Iterator[tuple[int, Rows]]:
+    """Yields each code with the places where it stands, by first place."""
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    groups = np.split(order, starts[1:])
+    for places in sorted(groups, key=lambda group: int(group[0])):
+        yield int(codes[places[0]]), places
 
 
 def _is_present(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.bool_]:

@@ -38,8 +38,8 @@ def test_first_row_of_every_kind_is_found_once():
     found = finder("carrier")
     rows = [([b"AA"], [1.0]), ([b"AA"], []), ([b"UA"], [2.0]), (None, [3.0])]
 
-    first = {trait: row for row, trait in found.find(batch(rows))}
-    again = list(found.find(batch(rows)))
+    first = {trait: row for row, trait in found.find_new(batch(rows))}
+    again = list(found.find_new(batch(rows)))
 
     assert first == {
         AA: 0,
@@ -53,20 +53,32 @@ def test_first_row_of_every_kind_is_found_once():
     assert again == []
 
 
+def test_all_rows_of_a_kind_are_found_in_order():
+    rows = [([b"UA"], [1.0]), ([b"AA"], []), ([b"UA"], []), ([b"AA"], [2.0])]
+    found = {t: list(r) for t, r in finder("carrier").find_all(batch(rows))}
+    assert found == {
+        AA: [1, 3],
+        UA: [0, 2],
+        NO_MILES: [1, 2],
+        Trait(PATTERN, "", ""): [0, 3],
+        Trait(PATTERN, "", "miles"): [1, 2],
+    }
+
+
 def test_values_of_a_number_are_no_categories():
-    kinds = {trait.kind for _, trait in finder().find(batch([([b"AA"], [1.0])]))}
+    kinds = {trait.kind for _, trait in finder().find_new(batch([([b"AA"], [1.0])]))}
     assert kinds == {PATTERN}
 
 
 def test_column_that_is_absent_is_missing_everywhere():
     only_carrier = batch([([b"AA"], [1.0])]).select(["carrier"])
-    assert NO_MILES in [trait for _, trait in finder().find(only_carrier)]
+    assert NO_MILES in [trait for _, trait in finder().find_new(only_carrier)]
 
 
 def test_feature_with_too_many_values_keeps_some_that_stand_for_all():
     found = finder("carrier")
     rows = [([f"N{place}".encode()], [1.0]) for place in range(MAX_CATEGORIES + 1)]
-    traits = [trait for _, trait in found.find(batch(rows))]
+    traits = [trait for _, trait in found.find_new(batch(rows))]
 
     assert found.is_list_of_names("carrier")
     kept = [t for t in worth_keeping(found, traits) if t.kind == CATEGORY]
