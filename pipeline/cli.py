@@ -9,7 +9,11 @@ import typer
 import yaml
 
 from pipeline.bundle_commands import verify
+from pipeline.chaos_command import chaos
+from pipeline.lineage_command import lineage
+from pipeline.score_command import score
 from pipeline.settings_loader import ConfigError
+from pipeline.version_commands import promote, rollback, versions
 
 _EPILOG = (
     "Exit codes: 0 done, 1 failure, 2 configuration, 3 data, 4 not blessed, "
@@ -132,7 +136,8 @@ def doctor() -> None:
     raise typer.Exit(0 if report.can_run_main_job else 1)
 
 
-app.command()(verify)
+for command in (verify, chaos, score, versions, promote, rollback, lineage):
+    app.command()(command)
 
 
 def find_config(pipeline: str) -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from serving.promotion import Switch
+    from serving.versions.promotion import Switch
 
 PipelineArgument = Annotated[
     str,
@@ -59,8 +59,8 @@ def promote(
     Example: slipway promote 7
     """
     from pipeline.model_folder import find_model_dir
-    from serving import promotion
-    from serving.ledger import Author
+    from serving.versions import promotion
+    from serving.versions.ledger import Author
 
     model_dir = find_model_dir(pipeline, model_base_path, model)
     author = Author(who=by or _who(), reason=reason)
@@ -93,8 +93,8 @@ def rollback(
     Example: slipway rollback --reason "late flights are missed since Monday"
     """
     from pipeline.model_folder import find_model_dir
-    from serving import promotion
-    from serving.ledger import Author
+    from serving.versions import promotion
+    from serving.versions.ledger import Author
 
     model_dir = find_model_dir(pipeline, model_base_path, model)
     author = Author(who=by or _who(), reason=reason)
@@ -120,7 +120,7 @@ def versions(
     from pipeline import version_view
     from pipeline.model_folder import find_model_dir
     from pipeline.terminal import make_console
-    from serving.version_report import report_versions
+    from serving.versions.report import report_versions
 
     report = report_versions(find_model_dir(pipeline, model_base_path, model))
     if as_json:
@@ -141,7 +141,7 @@ def _who() -> str:
 
 
 def _in_words(model_dir: Path, done: "Switch") -> str:
-    from serving.model_versions import versions_in_words
+    from serving.versions.model_folder import versions_in_words
 
     if done.entry is None:
         return f"{model_dir} serves version {done.to_version} already."

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from serving.ledger import LedgerEntry
-from serving.version_report import VersionFacts, VersionReport
+from serving.versions.ledger import LedgerEntry
+from serving.versions.report import VersionFacts, VersionReport
 
 _STYLES = {"served": "bold green", "visible": "", "held": "dim"}
 _DIGEST_DIGITS = 12

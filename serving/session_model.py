@@ -50,7 +50,14 @@ class SessionModel:
                 meta_graph = tf.compat.v1.saved_model.load(
                     self._session, ["serve"], model_dir
                 )
-        except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+            LookupError,  # a node or variable that is not there
+            RuntimeError,
+            tf.errors.OpError,
+        ) as error:
             self._session.close()
             raise ModelRefusedError(
                 f"the loader rejects the model: {_reason(error)}"

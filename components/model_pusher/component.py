@@ -27,6 +27,7 @@ from components.model_pusher.assemble import Papers, assemble
 from components.model_pusher.describe_model import Origin, parse_code, parse_spans
 from components.model_pusher.publish import publish
 from serving.bundle.contract import RunOrigin, read_contract
+from serving.versions.ledger import Author
 
 _STATISTICS_FILE = "Split-train/FeatureStats.pb"
 _VERDICT_FILE = "verdict.json"
@@ -124,6 +125,7 @@ def ModelPusher(
         Path(path_utils.serving_model_path(model.uri)),
         Path(model_base_path) / model_name,
         functools.partial(assemble, papers=papers, origin=origin),
+        Author(who=f"run {run_id}", reason=origin.verdict["sentence"]),
     )
     pushed_model.set_int_custom_property("pushed", int(published.is_new))
     pushed_model.set_int_custom_property("version", published.version)
@@ -132,6 +134,4 @@ def ModelPusher(
         "bundle_digest", read_contract(published.path).digest
     )
     if not published.is_new:
-        pushed_model.set_string_custom_property(
-            "reason", f"version {published.version} is this model already"
-        )
+        pushed_model.set_string_custom_property("reason", published.reason)

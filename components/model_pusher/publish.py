@@ -6,7 +6,8 @@
 
 TF Serving loads whatever numeric folder appears, so a folder must be complete when it
 appears: it is written beside its place, checked, synced and renamed. Two pushers that
-choose the same number cannot both win: rename onto a folder that has files fails.
+choose the same number cannot both win: numbers are given under a lock. The folder is
+serving/versions/model_folder.py's, its record serving/versions/ledger.py's.
 """
 
 import os
@@ -19,6 +20,10 @@ from pathlib import Path
 from serving.bundle.contract import read_contract
 from serving.bundle.errors import BundleRefusedError
 from serving.bundle.layout import model_digest
+from serving.versions.errors import VersionsError
+from serving.versions.ledger import Author
+from serving.versions.model_folder import HELD, all_versions, next_version, version_path
+from serving.versions.promotion import record_push
 
 Assemble = Callable[[Path, int], None]
 """Makes a bundle of a copied SavedModel: folder and version to nothing, or raises."""
@@ -36,42 +41,50 @@ class Publication:
         version: The version's number.
         path: Its folder.
         is_new: False if the same model was published before as this version.
+        reason: Why nothing was published; "" if something was.
     """
 
     version: int
     path: Path
     is_new: bool
+    reason: str = ""
 
 
-def list_versions(base_path: Path) -> list[int]:
-    """Returns the published versions in order; empty where nothing was published."""
-    if not base_path.is_dir():
-        return []
-    return sorted(
-        int(entry.name)
-        for entry in base_path.iterdir()
-        if entry.is_dir() and entry.name.isdecimal()
-    )
+def publish(
+    model_dir: Path, base_path: Path, assemble: Assemble, author: Author
+) -> Publication:
+    """Publishes a model as the next version, unless the newest one is this model.
 
-
-def publish(model_dir: Path, base_path: Path, assemble: Assemble) -> Publication:
-    """Publishes a model as the next version, unless it is the newest one already.
+    A model that was rolled back stays held: it is not served again under a new number
+    because the same run was run again.
 
     Args:
         model_dir: The SavedModel to copy.
         base_path: `{model_base_path}/{model_name}`; made if it is not there.
         assemble: Adds what makes a bundle of the copy and checks it; what it raises
             ends the push with nothing published.
+        author: Who pushes and why, for the ledger.
 
     Raises:
-        PushError: The version's folder appeared meanwhile, or cannot be written.
+        PushError: The version's number was given away meanwhile, or the folder cannot
+            be written.
     """
-    versions = list_versions(base_path)
-    if versions and _is_bundle_of(base_path / str(versions[-1]), model_dir):
-        newest = base_path / str(versions[-1])
-        return Publication(version=versions[-1], path=newest, is_new=False)
-    version = versions[-1] + 1 if versions else 1
-    return _write_version(model_dir, base_path, version, assemble)
+    try:
+        newest = max(all_versions(base_path), default=None)
+        if newest is not None:
+            path = version_path(base_path, newest)
+            if _is_bundle_of(path, model_dir):
+                return _already_there(path, newest)
+        return _write_version(model_dir, base_path, assemble, author)
+    except VersionsError as error:
+        raise PushError(f"{error}") from error
+
+
+def _already_there(path: Path, version: int) -> Publication:
+    reason = f"version {version} is this model already"
+    if path.parent.name == HELD:
+        reason += f", and it is held back; slipway promote {version} serves it"
+    return Publication(version=version, path=path, is_new=False, reason=reason)
 
 
 def _is_bundle_of(version_dir: Path, model_dir: Path) -> bool:
@@ -88,29 +101,24 @@ def _is_bundle_of(version_dir: Path, model_dir: Path) -> bool:
 
 
 def _write_version(
-    model_dir: Path, base_path: Path, version: int, assemble: Assemble
+    model_dir: Path, base_path: Path, assemble: Assemble, author: Author
 ) -> Publication:
-    final = base_path / str(version)
+    version = next_version(base_path)
     beside = base_path / f".pushing-{version}-{uuid.uuid4().hex}"
     try:
         base_path.mkdir(parents=True, exist_ok=True)
         shutil.copytree(model_dir, beside)
         assemble(beside, version)
         _sync(beside)
-        beside.rename(final)
+        record_push(base_path, beside, version, author=author)
     except OSError as error:
-        if final.exists():
-            raise PushError(
-                f"version {version} appeared in {base_path} while it was being "
-                "written; nothing was pushed. Run again to push the next version."
-            ) from error
         raise PushError(
             f"version {version} could not be written to {base_path}: {error}; "
             "nothing was pushed."
         ) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return Publication(version=version, path=final, is_new=True)
+    return Publication(version=version, path=base_path / str(version), is_new=True)
 
 
 def _sync(folder: Path) -> None:

@@ -6,17 +6,18 @@ from pathlib import Path
 import pytest
 
 from components.model_pusher import publish as publish_module
-from components.model_pusher.publish import (
-    PushError,
-    list_versions,
-    model_digest,
-    publish,
-)
+from components.model_pusher.publish import PushError, publish
 from serving.bundle import layout
 from serving.bundle.contract import read_contract
 from serving.bundle.errors import BundleRefusedError
+from serving.bundle.layout import model_digest
 from serving.bundle.seal import seal
+from serving.versions.ledger import Author, read_ledger
+from serving.versions.model_folder import list_versions
+from serving.versions.promotion import rollback
 from tests.serving.tiny_bundle import build_tiny_bundle
+
+AUTHOR = Author(who="run 7", reason="all bounds met")
 
 
 @pytest.fixture
@@ -51,9 +52,9 @@ def refuse(_folder, _version):
 
 def test_first_version_is_one_and_later_ones_count_up(model, tmp_path, assemble):
     base = tmp_path / "served" / "flights"
-    first = publish(model, base, assemble)
+    first = publish(model, base, assemble, AUTHOR)
     (model / "saved_model.pb").write_bytes(b"another graph")
-    second = publish(model, base, assemble)
+    second = publish(model, base, assemble, AUTHOR)
 
     assert (first.version, second.version) == (1, 2)
     assert list_versions(base) == [1, 2]
@@ -64,8 +65,8 @@ def test_first_version_is_one_and_later_ones_count_up(model, tmp_path, assemble)
 
 
 def test_same_model_is_not_pushed_twice(model, tmp_path, assemble):
-    publish(model, tmp_path / "base", assemble)
-    again = publish(model, tmp_path / "base", assemble)
+    publish(model, tmp_path / "base", assemble, AUTHOR)
+    again = publish(model, tmp_path / "base", assemble, AUTHOR)
 
     assert not again.is_new
     assert again.version == 1
@@ -76,24 +77,24 @@ def test_same_model_is_not_pushed_twice(model, tmp_path, assemble):
 def test_damaged_version_is_not_taken_for_the_same_model(
     model, tmp_path, damaged, assemble
 ):
-    first = publish(model, tmp_path / "base", assemble)
+    first = publish(model, tmp_path / "base", assemble, AUTHOR)
     (first.path / damaged).write_bytes(b"weightz")
 
-    assert publish(model, tmp_path / "base", assemble).version == 2
+    assert publish(model, tmp_path / "base", assemble, AUTHOR).version == 2
 
 
 def test_bundle_that_is_refused_is_not_published(model, tmp_path, assemble):
-    publish(model, tmp_path / "base", assemble)
+    publish(model, tmp_path / "base", assemble, AUTHOR)
     (model / "saved_model.pb").write_bytes(b"another graph")
     with pytest.raises(BundleRefusedError, match="the answers are others"):
-        publish(model, tmp_path / "base", refuse)
+        publish(model, tmp_path / "base", refuse, AUTHOR)
 
-    assert [entry.name for entry in (tmp_path / "base").iterdir()] == ["1"]
+    assert list_versions(tmp_path / "base") == [1]
 
 
 def test_version_after_a_gap_is_above_the_highest(model, tmp_path, assemble):
     (tmp_path / "base" / "7").mkdir(parents=True)
-    assert publish(model, tmp_path / "base", assemble).version == 8
+    assert publish(model, tmp_path / "base", assemble, AUTHOR).version == 8
 
 
 def test_collision_fails_and_leaves_the_other_version_alone(
@@ -106,10 +107,12 @@ def test_collision_fails_and_leaves_the_other_version_alone(
         (base / "1" / "saved_model.pb").write_bytes(b"theirs")
 
     monkeypatch.setattr(publish_module, "_sync", another_pusher_wins)
-    with pytest.raises(PushError, match=r"version 1 appeared in .* nothing was pushed"):
-        publish(model, base, assemble)
+    with pytest.raises(
+        PushError, match=r"version 1 was given to another push meanwhile"
+    ):
+        publish(model, base, assemble, AUTHOR)
 
-    assert [entry.name for entry in base.iterdir()] == ["1"]
+    assert sorted(entry.name for entry in base.iterdir()) == [".lock", "1"]
     assert (base / "1" / "saved_model.pb").read_bytes() == b"theirs"
 
 
@@ -123,14 +126,34 @@ def test_crash_while_copying_leaves_nothing_that_looks_like_a_version(
 
     monkeypatch.setattr(publish_module.shutil, "copytree", full_disk)
     with pytest.raises(PushError, match="No space left on device; nothing was pushed"):
-        publish(model, tmp_path / "base", assemble)
+        publish(model, tmp_path / "base", assemble, AUTHOR)
 
     assert list((tmp_path / "base").iterdir()) == []
 
 
-def test_folders_that_are_no_versions_do_not_count(tmp_path):
-    for name in ("3", "003x", ".pushing-4-ab", "notes"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "9").touch()
-    assert list_versions(tmp_path) == [3]
-    assert list_versions(tmp_path / "absent") == []
+def test_model_that_was_rolled_back_is_not_pushed_again(model, tmp_path, assemble):
+    base = tmp_path / "base"
+    publish(model, base, assemble, AUTHOR)
+    (model / "saved_model.pb").write_bytes(b"another graph")
+    publish(model, base, assemble, AUTHOR)
+    rollback(
+        base, author=Author(who="ada", reason="late flights missed"), verify=lambda _: 0
+    )
+
+    again = publish(model, base, assemble, AUTHOR)
+
+    assert not again.is_new
+    assert again.reason == (
+        "version 2 is this model already, and it is held back; slipway promote 2 "
+        "serves it"
+    )
+    assert list_versions(base) == [1]
+
+
+def test_push_is_in_the_ledger(model, tmp_path, assemble):
+    pushed = publish(model, tmp_path / "base", assemble, AUTHOR)
+    entry = read_ledger(tmp_path / "base").last
+
+    assert (entry.action, entry.from_version, entry.to_version) == ("push", None, 1)
+    assert (entry.who, entry.reason) == ("run 7", "all bounds met")
+    assert entry.bundle_digest == read_contract(pushed.path).digest

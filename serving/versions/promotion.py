@@ -13,8 +13,9 @@ from pathlib import Path
 from serving.bundle.contract import read_contract
 from serving.bundle.errors import BundleRefusedError
 from serving.bundle.verify import require_ok
-from serving.change_lock import changing
-from serving.ledger import (
+from serving.versions.change_lock import changing
+from serving.versions.errors import VersionsError
+from serving.versions.ledger import (
     Action,
     Author,
     Ledger,
@@ -24,7 +25,7 @@ from serving.ledger import (
     read_ledger,
     sync_folder,
 )
-from serving.model_versions import (
+from serving.versions.model_folder import (
     HELD,
     held_versions,
     list_versions,
@@ -33,8 +34,7 @@ from serving.model_versions import (
     version_path,
     versions_in_words,
 )
-from serving.served_history import served_before
-from serving.version_errors import VersionsError
+from serving.versions.served_history import served_before
 
 Verifier = Callable[[Path], object]
 
@@ -221,27 +221,26 @@ def _digest_of(bundle: Path, version: int, ledger: Ledger | None = None) -> str:
             f"{bundle} is version {found} by its contract, not {version}. Move it to "
             "where it belongs.",
         )
-    for entry in ledger.entries if ledger else ():
-        is_push = entry.action == "push" and entry.to_version == version
-        if is_push and entry.bundle_digest != sealed.digest:
-            raise BundleRefusedError(
-                "identity",
-                f"{bundle} is bundle {sealed.digest[:12]}…, but version {version} was "
-                f"pushed as {entry.bundle_digest[:12]}…: somebody replaced it.",
-            )
+    pushed = ledger.pushed_digest(version) if ledger else None
+    if pushed and pushed != sealed.digest:
+        raise BundleRefusedError(
+            "identity",
+            f"{bundle} is bundle {sealed.digest[:12]}…, but version {version} was "
+            f"pushed as {pushed[:12]}…: somebody replaced it.",
+        )
     return sealed.digest
 
 
 def _make(model_dir: Path, move: Move) -> None:
     visible = model_dir / str(move.version)
     held = model_dir / HELD / str(move.version)
-    held.parent.mkdir(exist_ok=True)
     _rename(*((visible, held) if move.is_hold else (held, visible)))
 
 
 def _rename(source: Path, target: Path) -> None:
     """Renames a folder and syncs it, so that a crash cannot reorder the steps."""
     try:
+        target.parent.mkdir(exist_ok=True)
         source.rename(target)
         for folder in {source.parent, target.parent}:
             sync_folder(folder)

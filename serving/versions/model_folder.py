@@ -17,8 +17,8 @@ Source: tensorflow/serving, sources/storage_path/file_system_storage_path_source
 import re
 from pathlib import Path
 
-from serving.ledger import read_ledger
-from serving.version_errors import VersionsError
+from serving.versions.errors import VersionsError
+from serving.versions.ledger import read_ledger
 
 HELD = "held"
 

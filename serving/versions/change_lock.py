@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from serving.version_errors import VersionsError
+from serving.versions.errors import VersionsError
 
 LOCK = ".lock"
 

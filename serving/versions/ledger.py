@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from serving.bundle.strict_json import FormatError, decode, parse_json
-from serving.version_errors import LedgerError
+from serving.versions.errors import LedgerError
 
 LEDGER = "ledger.jsonl"
 TORN = "ledger.torn"
@@ -116,6 +116,13 @@ class Ledger:
         """The newest entry."""
         return self.entries[-1] if self.entries else None
 
+    def pushed_digest(self, version: int) -> str | None:
+        """Returns the bundle a version was pushed as; None if that is not known."""
+        for entry in self.entries:
+            if entry.action == "push" and entry.to_version == version:
+                return entry.bundle_digest
+        return None
+
 
 def read_ledger(model_dir: Path) -> Ledger:
     """Reads the ledger; empty where there is none.
@@ -169,8 +176,8 @@ def append_entry(model_dir: Path, change: ServedChange, author: Author) -> Ledge
         seq=ledger.num_lines + 1,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         action=change.action,
-        who=author.who,
-        reason=author.reason,
+        who=_readable(author.who),
+        reason=_readable(author.reason),
         from_version=change.from_version,
         to_version=change.to_version,
         bundle_digest=change.bundle_digest,
@@ -187,6 +194,11 @@ def append_entry(model_dir: Path, change: ServedChange, author: Author) -> Ledge
             f"{path} cannot be written: {error.strerror or error}. Nothing was moved."
         ) from error
     return entry
+
+
+def _readable(text: str) -> str:
+    """Replaces what a terminal may send and UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def encode_line(entry: LedgerEntry) -> bytes:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving import ledger as ledger_module
-from serving.ledger import (
+from serving.versions import ledger as ledger_module
+from serving.versions.errors import LedgerError
+from serving.versions.ledger import (
     LEDGER,
     TORN,
     Author,
@@ -21,8 +22,7 @@ from serving.ledger import (
     encode_line,
     read_ledger,
 )
-from serving.served_history import served_before
-from serving.version_errors import LedgerError
+from serving.versions.served_history import served_before
 
 ADA = Author(who="ada@host", reason="because")
 
@@ -177,6 +177,13 @@ def test_full_disk_is_an_error_and_leaves_a_torn_line(model_dir, monkeypatch):
     monkeypatch.undo()
     assert len(read_ledger(model_dir).torn) == 20
     assert append_entry(model_dir, change("push", 1, 3), ADA).seq == 4
+
+
+def test_reason_that_is_no_utf_8_is_still_an_entry(tmp_path):
+    author = Author(who="ada", reason=b"sp\xe4t".decode("utf-8", "surrogateescape"))
+    entry = append_entry(tmp_path, change("push", None, 1), author)
+    assert entry.reason == "sp?t"
+    assert read_ledger(tmp_path).last == entry
 
 
 @given(

@@ -7,7 +7,7 @@ is never rolled back to.
 
 from collections.abc import Sequence
 
-from serving.ledger import LedgerEntry
+from serving.versions.ledger import LedgerEntry
 
 
 def served_before(entries: Sequence[LedgerEntry], served: int | None) -> list[int]:

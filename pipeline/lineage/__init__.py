@@ -1,0 +1,1 @@
+"""Where a model or a prediction comes from, and who has read a span."""

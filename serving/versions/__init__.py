@@ -1,0 +1,1 @@
+"""Which version of a model is served, and who changed that."""
