@@ -20,8 +20,18 @@ BASE = [
     "tensorflow-metadata>=1.21,<1.22",
     "typer>=0.15",
 ]
-# Loads and runs an exported model. No TFX.
-SERVER = ["tensorflow==2.21.*", "tensorflow-serving-api>=2.19,<2.20"]
+# Loads and runs an exported model, and serves it. No TFX.
+SERVER = [
+    "tensorflow==2.21.*",
+    "tensorflow-serving-api>=2.19,<2.20",
+    "grpcio>=1.70",
+    "grpcio-health-checking>=1.70",
+    "grpcio-reflection>=1.70",
+    "httptools>=0.6",
+    "orjson>=3.10",
+    "prometheus-client>=0.21",
+    "uvloop>=0.21",
+]
 # Scores files with an exported model, on any Beam engine. No TFX.
 BATCH = [*SERVER, "apache-beam==2.77.*", "pyarrow>=18.1,<19"]
 # The whole pipeline. TFX leaves out parts of what it needs at run time:
@@ -51,6 +61,10 @@ DEV = [
     "pytest-timeout>=2.3",
     "pre-commit>=4.0",
     "ruff>=0.9",
+    # The rivals of benchmarks/serving.py.
+    "fastapi>=0.115",
+    "starlette>=0.41",
+    "uvicorn>=0.32",
     "scikit-learn>=1.5",
     "types-PyYAML",
     "uv==0.13.8",

@@ -1,0 +1,1 @@
+"""A model server that speaks TF Serving's REST and gRPC."""
