@@ -3,18 +3,15 @@
 import dataclasses
 import json
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.settings_loader import ConfigError
-
 BundleArgument = Annotated[
-    Path,
+    str,
     typer.Argument(
         metavar="BUNDLE",
-        help="A version's folder, such as var/flights/models/flights/1.",
+        help="A version's folder; or flights: the version served; or flights/2.",
     ),
 ]
 AllowOtherTensorflow = Annotated[
@@ -33,21 +30,20 @@ def verify(
     ] = False,
     allow_other_tensorflow: AllowOtherTensorflow = False,
 ) -> None:
-    """Checks a model against its contract: OK (exit 0), or REFUSED (exit 5) and why.
+    """Checks a model against its contract: OK or REFUSED.
 
-    Files, versions, schema, signatures, and the golden batch replayed.
+    Files, versions, schema, signatures, and the golden batch replayed. REFUSED comes
+    with one reason and exit code 5.
 
-    Example: slipway verify var/flights/models/flights/1
+    Example: slipway verify flights
     """
+    from pipeline.model_folder import find_bundle
     from serving.bundle.errors import BundleRefusedError
     from serving.bundle.verify import in_words, verify_bundle
 
-    if not bundle.is_dir():
-        raise ConfigError(
-            f"BUNDLE is {str(bundle)!r}, which is no folder; expected a version's "
-            "folder, {model_base_path}/{model_name}/{version}."
-        )
-    found = verify_bundle(bundle, allow_other_tensorflow=allow_other_tensorflow)
+    found = verify_bundle(
+        find_bundle(bundle), allow_other_tensorflow=allow_other_tensorflow
+    )
     text = (
         json.dumps(dataclasses.asdict(found), indent=1) if as_json else in_words(found)
     )

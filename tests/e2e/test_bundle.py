@@ -138,4 +138,4 @@ def test_one_changed_byte_is_refused_with_exit_code_5(bundle, tmp_path):
 def test_folder_that_is_not_there_is_a_wrong_usage(tmp_path):
     done = slipway("verify", tmp_path / "absent")
     assert done.returncode == 2
-    assert "which is no folder" in done.stderr
+    assert "which is no folder and no pipeline" in done.stderr
