@@ -48,7 +48,7 @@ def find_bundle(bundle: str) -> Path:
         VersionsError: The pipeline's model has no such version.
     """
     path = Path(bundle)
-    if path.is_dir():
+    if bundle and path.is_dir():
         return path
     name, _, number = bundle.partition("/")
     if not name or (number and not number.isdecimal()) or not _is_pipeline(name):

@@ -17,8 +17,8 @@
 identity, is the SHA-256 over this file's own bytes with the 64 digits of the digest
 written as zeros: with it no byte of the bundle can change unseen.
 
-Readers of later versions must read every format_version written before; a document of
-a newer version than FORMAT_VERSION is refused.
+Later readers must read every format_version written before; one newer than
+FORMAT_VERSION is refused.
 """
 
 import dataclasses
@@ -327,13 +327,10 @@ def decode_contract(text: bytes) -> SealedContract:
         raise BundleRefusedError(_IDENTITY, f"{layout.CONTRACT}: {error}") from error
     _check_format(document)
     digest = _checked_digest(text)
-    fields = {
-        name: value
-        for name, value in document.items()
-        if name not in ("format", "format_version", "contract_digest")
-    }
+    for name in ("format", "format_version", "contract_digest"):
+        del document[name]
     try:
-        return SealedContract(contract=decode(Contract, fields), digest=digest)
+        return SealedContract(contract=decode(Contract, document), digest=digest)
     except FormatError as error:
         raise BundleRefusedError("format", f"{layout.CONTRACT}: {error}") from error
 
@@ -377,9 +374,8 @@ def _check_format(document: Mapping[str, Any]) -> None:
 
 
 def _checked_digest(text: bytes) -> str:
-    place = _digest_place(text)
-    claimed = text[slice(*place)].decode()
-    start, end = place
+    start, end = _digest_place(text)
+    claimed = text[start:end].decode()
     unsigned = text[:start] + _NO_DIGEST.encode() + text[end:]
     found = hashlib.sha256(unsigned).hexdigest()
     if found != claimed:

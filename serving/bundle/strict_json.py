@@ -1,5 +1,6 @@
 """Reads JSON into frozen dataclasses; every wrong field is named."""
 
+import functools
 import json
 import math
 from typing import Any
@@ -56,6 +57,11 @@ def _no_constant(name: str) -> Any:
     raise FormatError(f"it holds {name}, which JSON does not know.")
 
 
+@functools.cache
+def _reader[T](kind: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(kind)
+
+
 def decode[T](kind: type[T], document: dict[str, Any]) -> T:
     """Turns a parsed JSON object into a dataclass; no value is converted.
 
@@ -64,7 +70,7 @@ def decode[T](kind: type[T], document: dict[str, Any]) -> T:
             them is named by its path, with the value that came.
     """
     try:
-        return TypeAdapter(kind).validate_json(json.dumps(document), strict=True)
+        return _reader(kind).validate_json(json.dumps(document), strict=True)
     except RecursionError as error:
         raise FormatError("it is nested too deeply.") from error
     except ValidationError as error:

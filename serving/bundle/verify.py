@@ -215,7 +215,8 @@ def in_words(found: Verification) -> str:
             "not checked, for TensorFlow is not installed: "
             f"{', '.join(found.not_checked)}. Install 'slipway[server]' to check them."
         )
-    return "\n".join(lines)
+    # A path may hold what no terminal can show.
+    return "\n".join(lines).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from serving.chaos.identity_failures import (
     remove_contract,
     remove_golden_batch,
 )
+from serving.chaos.input_failures import examine_feed, feed_unknown_categories
 from serving.chaos.preprocessing_failures import (
     fill_missing_by_hand,
     refit_constants,
@@ -88,6 +89,19 @@ FAILURE_MODES: tuple[FailureMode, ...] = (
         description="The model was exported as it is in training: the same row gets "
         "another answer each time.",
         injections=(Injection(inject=leave_dropout_on, guard="determinism"),),
+    ),
+    FailureMode(
+        number=8,
+        name="unknown categories",
+        description="The rows to be scored carry categories that training never saw; "
+        "all of them share one place in the vocabulary.",
+        injections=(
+            Injection(
+                inject=feed_unknown_categories,
+                guard="input_statistics",
+                examine=examine_feed,
+            ),
+        ),
     ),
     FailureMode(
         number=9,
