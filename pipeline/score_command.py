@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
+from pipeline.bundle_commands import AllowOtherTensorflow, BundleArgument
+
 if TYPE_CHECKING:
     from serving.batch_scoring.progress import Progress
 
-_INTERRUPTED_EXIT_CODE = 130
+# What a shell reports for a program ended by a signal: this and its number.
+_SIGNAL_EXIT_CODE = 128
 _SHOWN_DIGITS = 12
 
 
 def score(  # noqa: PLR0913, PLR0917 - a command's options are its interface
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="The folder of a pushed version.")
-    ],
+    bundle: BundleArgument,
     inputs: Annotated[
         list[str],
         typer.Option(
@@ -63,13 +64,7 @@ def score(  # noqa: PLR0913, PLR0917 - a command's options are its interface
             "on nothing is scored."
         ),
     ] = 0.2,
-    allow_other_tensorflow: Annotated[
-        bool,
-        typer.Option(
-            "--allow-other-tensorflow",
-            help="Let another TensorFlow major.minor than the training's pass.",
-        ),
-    ] = False,
+    allow_other_tensorflow: AllowOtherTensorflow = False,
     beam_args: Annotated[
         list[str] | None,
         typer.Option(
@@ -88,11 +83,14 @@ def score(  # noqa: PLR0913, PLR0917 - a command's options are its interface
 ) -> None:
     """Scores files of rows with a pushed model; a killed run goes on where it stopped.
 
-    Example: slipway score var/models/flights/1 --input new/*.csv --output scores
+    Example: slipway score flights --input new/ --output scores
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from pipeline.model_folder import find_bundle
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda got, _: _leave_interrupted(output, got))
     request_fields: dict[str, Any] = {
-        "bundle": model,
+        "bundle": find_bundle(bundle),
         "inputs": tuple(inputs),
         "output": output,
         "output_format": output_format,
@@ -104,10 +102,7 @@ def score(  # noqa: PLR0913, PLR0917 - a command's options are its interface
         "overwrite": overwrite,
         "beam_args": tuple(beam_args or ()),
     }
-    try:
-        summary, was_complete = _score(request_fields)
-    except KeyboardInterrupt:
-        _leave_interrupted(output)
+    summary, was_complete = _score(request_fields)
     if as_json:
         text = json.dumps(summary, indent=1, ensure_ascii=False)
     else:
@@ -134,14 +129,20 @@ def _score(request_fields: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     return outcome.summary, outcome.was_complete
 
 
-def _leave_interrupted(output: Path) -> None:
-    """Ends the process at once: Beam's threads would score on until all is done."""
+def _leave_interrupted(output: Path, signal_number: int) -> None:
+    """Ends the process at once, which an output folder bears at any moment.
+
+    An exception would reach Beam first, which makes pages of text of it.
+    """
+    from rich.console import Console
+
+    Console(stderr=True).show_cursor()
     sys.stderr.write(
         f"slipway: interrupted. {output} keeps every part that is complete; the same "
         "command goes on from there.\n"
     )
     sys.stderr.flush()
-    os._exit(_INTERRUPTED_EXIT_CODE)
+    os._exit(_SIGNAL_EXIT_CODE + signal_number)
 
 
 class _Screen:
@@ -228,7 +229,8 @@ def in_words(summary: dict[str, Any], output: Path, *, was_complete: bool) -> st
 def _unknown_lines(summary: dict[str, Any]) -> list[str]:
     found = [feature for feature in summary["features"] if feature["num_unknown"]]
     return [
-        f"unknown      {feature['name']}: {feature['unknown_fraction']:.2%} of its "
-        f"values, such as {', '.join(feature['unknown_examples'])}"
+        f"unknown      {feature['name']}: {feature['num_unknown']:,} values, "
+        f"{feature['unknown_fraction']:.2%}, such as "
+        f"{', '.join(feature['unknown_examples'])}"
         for feature in found
     ]

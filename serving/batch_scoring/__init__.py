@@ -1,0 +1,1 @@
+"""Scores files of rows with a bundle, on any Beam engine."""
