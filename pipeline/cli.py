@@ -197,14 +197,22 @@ def _find_run(work_dir: Any, run_id: str) -> Any:
     raise ConfigError(f"there is no run {run_id!r}; the newest are {newest}.")
 
 
+def extra_of(module: str | None) -> str:
+    """Returns the smallest extra of setup.py that brings a module."""
+    package = (module or "").partition(".")[0]
+    by_package = {"tensorflow": "server", "tensorflow_serving": "server"}
+    by_package |= {"apache_beam": "batch", "pyarrow": "batch"}
+    return by_package.get(package, "pipeline")
+
+
 def main() -> None:
     """Runs the command line; errors we raise ourselves become one line, not a trace."""
     try:
         app(standalone_mode=True)
     except ModuleNotFoundError as error:
         sys.stderr.write(
-            f"slipway: this needs {error.name}, which is not installed. "
-            "Install the part that has it: pip install 'slipway[pipeline]'.\n"
+            f"slipway: this needs {error.name}, which is not installed. Install the "
+            f"part that has it: pip install 'slipway[{extra_of(error.name)}]'.\n"
         )
         sys.exit(1)
     except Exception as error:

@@ -131,3 +131,28 @@ def test_part_that_is_not_installed_is_named(monkeypatch, capsys):
         main()
     assert ended.value.code == 1
     assert "pip install 'slipway[pipeline]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [
+        ("tensorflow", "server"),
+        ("tensorflow_serving.apis", "server"),
+        ("apache_beam", "batch"),
+        ("tfx", "pipeline"),
+    ],
+)
+def test_missing_part_is_named_by_the_extra_that_has_it(
+    monkeypatch, capsys, module, extra
+):
+    def fails(**_options):
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr("pipeline.cli.app", fails)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        f"slipway: this needs {module}, which is not installed. Install the part that "
+        f"has it: pip install 'slipway[{extra}]'.\n"
+    )
