@@ -12,6 +12,7 @@ serving/versions/model_folder.py's, its record serving/versions/ledger.py's.
 
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from serving.versions.errors import VersionsError
 from serving.versions.ledger import Author
 from serving.versions.model_folder import HELD, all_versions, next_version, version_path
 from serving.versions.promotion import record_push
+
+STALE_AFTER_S = 3600.0
+_BESIDE = ".pushing-"
 
 Assemble = Callable[[Path, int], None]
 """Makes a bundle of a copied SavedModel: folder and version to nothing, or raises."""
@@ -104,9 +108,10 @@ def _write_version(
     model_dir: Path, base_path: Path, assemble: Assemble, author: Author
 ) -> Publication:
     version = next_version(base_path)
-    beside = base_path / f".pushing-{version}-{uuid.uuid4().hex}"
+    beside = base_path / f"{_BESIDE}{version}-{uuid.uuid4().hex}"
     try:
         base_path.mkdir(parents=True, exist_ok=True)
+        _remove_what_killed_pushes_left(base_path)
         shutil.copytree(model_dir, beside)
         assemble(beside, version)
         _sync(beside)
@@ -119,6 +124,13 @@ def _write_version(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return Publication(version=version, path=base_path / str(version), is_new=True)
+
+
+def _remove_what_killed_pushes_left(base_path: Path) -> None:
+    """Removes half-written versions that nobody can be writing any more."""
+    for folder in base_path.glob(f"{_BESIDE}*"):
+        if time.time() - folder.stat().st_mtime > STALE_AFTER_S:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:

@@ -1,6 +1,8 @@
 """A push is one atomic step, or none."""
 
 import dataclasses
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,15 @@ def test_push_is_in_the_ledger(model, tmp_path, assemble):
     assert (entry.action, entry.from_version, entry.to_version) == ("push", None, 1)
     assert (entry.who, entry.reason) == ("run 7", "all bounds met")
     assert entry.bundle_digest == read_contract(pushed.path).digest
+
+
+def test_what_a_killed_push_left_is_removed_later(model, tmp_path, assemble):
+    base = tmp_path / "base"
+    for name in (".pushing-1-old", ".pushing-1-new"):
+        (base / name).mkdir(parents=True)
+    hours_ago = time.time() - 2 * publish_module.STALE_AFTER_S
+    os.utime(base / ".pushing-1-old", (hours_ago, hours_ago))
+
+    publish(model, base, assemble, AUTHOR)
+
+    assert [entry.name for entry in base.glob(".pushing-*")] == [".pushing-1-new"]
