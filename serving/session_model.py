@@ -7,7 +7,7 @@ nothing here uses it.
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -43,7 +43,7 @@ class SessionModel:
         """
         import tensorflow as tf
 
-        self._session = tf.compat.v1.Session(graph=tf.Graph())
+        self._session = _open_session()
         started = time.monotonic()
         try:
             with self._session.graph.as_default():
@@ -115,16 +115,35 @@ class SessionModel:
         self._session.close()
 
 
+def _open_session() -> Any:
+    """Opens a session on an empty graph that passes errors on as they come.
+
+    TensorFlow's own looks for node names in the text of an error, in a time that grows
+    with the square of its length. A text that quotes a model's functions, as that of a
+    lost one does, has megabytes: it would search for hours.
+    """
+    import tensorflow as tf
+
+    class Session(tf.compat.v1.Session):
+        def _do_call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+            return function(*arguments)
+
+    return Session(graph=tf.Graph())
+
+
 # What TensorFlow puts around the reason.
 _NOISE = re.compile(
     r"Graph execution error|Detected at node|<stack traces|\d+ root error|\[\[|\s*File "
 )
+_RESTORING = "Original error:"
+_TAGS = re.compile(r"^(?:\(\d+\) |\{\{[^{}]*\}\} ?)+")
 
 
 def _reason(error: BaseException) -> str:
     """Returns the line of TensorFlow's text that says what went wrong."""
     text = getattr(error, "message", None) or str(error)
+    text = text.rpartition(_RESTORING)[2] or text
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if not _NOISE.match(line)]
     chosen = (telling or lines or [repr(error)])[0]
-    return re.sub(r"^\(\d+\) ", "", chosen)
+    return _TAGS.sub("", chosen)
