@@ -15,6 +15,7 @@ from pipeline.outcome import read_outcome
 from pipeline.run_pipeline import run_pipeline
 from pipeline.run_record import RunRecord, WorkDir
 from pipeline.terminal import Progress, print_outcome
+from serving.versions.model_folder import list_versions
 
 ROOT = Path(__file__).resolve().parents[2]
 SLIPWAY = str(Path(sys.executable).parent / "slipway")
@@ -104,9 +105,7 @@ class Project:
         return WorkDir(self.folder / "work").list_runs()[-1]
 
     def versions(self) -> list[str]:
-        if not self.models.exists():
-            return []
-        return sorted(entry.name for entry in self.models.iterdir())
+        return [str(version) for version in list_versions(self.models)]
 
     def states(self) -> dict[str, str]:
         return {node.node_id: node.state for node in self.last_run().nodes}

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from data.spans import load_manifest
@@ -15,6 +16,7 @@ from models.flights.features import FEATURE_KEYS
 from serving.bundle import layout, schema_file
 from serving.bundle.contract import read_contract
 from serving.bundle.golden_batch import read_golden_batch
+from serving.versions.ledger import read_ledger
 from tests.e2e.project import ENVIRONMENT, ROOT, ROWS_PER_SPAN, SLIPWAY
 
 pytestmark = pytest.mark.e2e
@@ -121,6 +123,33 @@ def test_serving_validator_recorded_what_serving_costs(bundle, project):
     assert blessing.properties["latency_p50_ms"] == report["latency_ms"]["p50"] > 0
 
 
+def test_scored_file_leads_back_to_the_run(bundle, project, tmp_path):
+    spans = project.spans / "span-3"
+    done = slipway("score", bundle, "--input", spans, "--output", tmp_path / "scores")
+    assert done.returncode == 0, done.stderr
+
+    scores = pq.read_table(tmp_path / "scores" / "part-00000.parquet").to_pydict()
+    assert len(scores["flight_id"]) == ROWS_PER_SPAN
+    assert set(scores["model_version"]) == {1}
+    assert set(scores["label"]) <= {"on_time", "late"}
+    rows = pq.read_table(next(spans.glob("*.parquet")), columns=["flight_id"])
+    assert scores["flight_id"] == rows["flight_id"].to_pylist()
+
+    traced = slipway(
+        "lineage",
+        tmp_path / "scores" / "part-00000.parquet",
+        "--model-base-path",
+        project.models.parent,
+        "--model",
+        "flights",
+        "--json",
+    )
+    assert traced.returncode == 0, traced.stderr
+    (found,) = json.loads(traced.stdout)["bundles"]
+    assert found["run"]["run_id"] == project.last_run().run_id
+    assert found["num_predictions"] == ROWS_PER_SPAN
+
+
 def test_one_changed_byte_is_refused_with_exit_code_5(bundle, tmp_path):
     copy = shutil.copytree(bundle, tmp_path / "1")
     weights = next((copy / "variables").glob("*.data*"))
@@ -133,6 +162,38 @@ def test_one_changed_byte_is_refused_with_exit_code_5(bundle, tmp_path):
     assert done.returncode == 5
     assert answer["guard"] == "files"
     assert "was changed after the push" in answer["reason"]
+
+
+@pytest.mark.usefixtures("bundle")
+def test_model_that_was_rolled_back_is_not_pushed_by_the_same_run_again(project):
+    """Another seed makes another model; the same run again finds it held back."""
+    first = ("data.split", {"by": "time", "eval_spans": 1})
+    assert project.run(first, ("seed", 7)).returncode == 0
+    assert project.versions() == ["1", "2"]
+    rolled = slipway(
+        "rollback",
+        "--model-base-path",
+        project.models.parent,
+        "--model",
+        "flights",
+        "--reason",
+        "the seed was wrong",
+    )
+    assert rolled.returncode == 0, rolled.stderr
+    assert project.versions() == ["1"]
+
+    again = project.run(first, ("seed", 7))
+
+    assert again.returncode == 0
+    assert "version 2 is this model already, and it is held back" in again.stdout
+    assert project.versions() == ["1"]
+    entries = read_ledger(project.models).entries
+    assert [(entry.action, entry.to_version) for entry in entries] == [
+        ("push", 1),
+        ("push", 2),
+        ("rollback", 1),
+    ]
+    assert entries[-1].reason == "the seed was wrong"
 
 
 def test_folder_that_is_not_there_is_a_wrong_usage(tmp_path):
