@@ -29,7 +29,6 @@ SERVER = [
     "grpcio-reflection>=1.70",
     "httptools>=0.6",
     "orjson>=3.10",
-    "prometheus-client>=0.21",
     "uvloop>=0.21",
 ]
 # Scores files with an exported model, on any Beam engine. No TFX.

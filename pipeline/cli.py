@@ -12,6 +12,7 @@ from pipeline.bundle_commands import verify
 from pipeline.chaos_command import chaos
 from pipeline.lineage_command import lineage
 from pipeline.score_command import score
+from pipeline.serve_command import serve
 from pipeline.settings_loader import ConfigError
 from pipeline.version_commands import promote, rollback, versions
 
@@ -136,7 +137,7 @@ def doctor() -> None:
     raise typer.Exit(0 if report.can_run_main_job else 1)
 
 
-for command in (verify, chaos, score, versions, promote, rollback, lineage):
+for command in (verify, chaos, score, serve, versions, promote, rollback, lineage):
     app.command()(command)
 
 

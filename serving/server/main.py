@@ -1,0 +1,67 @@
+"""Starts the server from its command line.
+
+Exit codes: 0 stopped by a signal, 1 it cannot serve, 2 a flag or a file is wrong.
+"""
+
+import gc
+import logging
+import sys
+from collections.abc import Sequence
+
+from serving.server.flags import ServerFlags, parse_flags
+from serving.server.status import Code, ServingError
+from serving.server.workers import CONFIGURATION_EXIT_CODE, Supervisor
+
+_LOG = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves until a signal; returns the exit code.
+
+    Raises:
+        SystemExit: 2: a flag is wrong; 0: --help.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname).1s %(process)d %(message)s",
+    )
+    flags = parse_flags(given)
+    if flags.version:
+        sys.stdout.write(_versions())
+        return 0
+    if flags.workers > 1 and not flags.supervisor_pid:
+        command = [sys.executable, "-m", "serving.server", *given]
+        return Supervisor(command, flags.workers, flags.drain_seconds).run()
+    try:
+        _serve(flags)
+    except ServingError as error:
+        _LOG.error("%s", error.message)
+        is_configuration = error.code is Code.INVALID_ARGUMENT
+        return CONFIGURATION_EXIT_CODE if is_configuration else 1
+    return 0
+
+
+def _serve(flags: ServerFlags) -> None:
+    import uvloop
+
+    from serving.lean_tensorflow import preload_tensorflow
+
+    preload_tensorflow()
+    from serving.server.application import Application
+
+    application = Application(flags)
+    # Closing a version collects garbage; what was imported is none, and looking
+    # through it would hold up requests.
+    gc.collect()
+    gc.freeze()
+    uvloop.run(application.run())
+
+
+def _versions() -> str:
+    from importlib.metadata import version
+
+    return (
+        f"Slipway ModelServer: {version('slipway')}\n"
+        f"TensorFlow Library: {version('tensorflow')}\n"
+    )

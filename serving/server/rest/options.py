@@ -1,0 +1,73 @@
+"""What a REST server is told when it is built."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from serving.server.core import Arrays, Servable
+from serving.server.rest.http_message import AnsweredRequest
+
+
+def _always() -> bool:
+    return True
+
+
+def _no_null(servable: Servable, signature: str) -> Collection[str]:
+    del servable, signature
+    return ()
+
+
+def _no_check(servable: Servable, signature: str, inputs: Arrays) -> str | None:
+    del servable, signature, inputs
+    return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RestOptions:
+    """How a RestServer behaves; every default suits a server behind a load balancer.
+
+    Attributes:
+        timeout_s: From the whole request to its answer; then 504. TF Serving's
+            --rest_api_timeout_in_ms.
+        read_timeout_s: From a request's first byte to its last; then 408.
+        keep_alive_s: How long a connection may stay silent between requests.
+        write_timeout_s: How long a client may leave an answer unread.
+        max_connections: One more gets 503 and is closed.
+        max_head_bytes: Of request line and headers; more: 431.
+        max_body_bytes: Of a body as sent, and again after gzip; more: 413.
+        max_held_bytes: Of all bodies in memory together; more: 503.
+        max_instances: Rows or examples of one request; more: 400.
+        max_pipelined: Requests of one connection that may wait; the client's next
+            bytes are not read until there is room.
+        metrics_path: Where metrics_page is shown; None: nowhere.
+        checks_methods: Whether a signature's method_name must be the call's; TF
+            Serving's --enable_signature_method_name_check.
+        has_cors: TF Serving's --rest_api_enable_cors_support.
+        shares_port: Whether other processes listen at the same port (SO_REUSEPORT).
+        metrics_page: Prometheus' text.
+        is_ready: Whether /readyz says 200.
+        nullable_inputs: Of a version's signature, the inputs whose null means
+            missing: NaN, or "" for text. bundle contracts: the raw features.
+        check_inputs: What is wrong with a request's arrays, in words that name field,
+            found and expected; None: nothing.
+        observers: Called with every answered request; they must not wait or raise.
+    """
+
+    timeout_s: float = 30.0
+    read_timeout_s: float = 60.0
+    keep_alive_s: float = 75.0
+    write_timeout_s: float = 60.0
+    max_connections: int = 4096
+    max_head_bytes: int = 64 << 10
+    max_body_bytes: int = 64 << 20
+    max_held_bytes: int = 1 << 30
+    max_instances: int = 100_000
+    max_pipelined: int = 32
+    metrics_path: str | None = None
+    checks_methods: bool = False
+    has_cors: bool = False
+    shares_port: bool = False
+    metrics_page: Callable[[], bytes] | None = None
+    is_ready: Callable[[], bool] = _always
+    nullable_inputs: Callable[[Servable, str], Collection[str]] = _no_null
+    check_inputs: Callable[[Servable, str, Arrays], str | None] = _no_check
+    observers: tuple[Callable[[AnsweredRequest], None], ...] = ()

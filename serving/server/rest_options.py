@@ -1,0 +1,61 @@
+"""What the REST server is told of the flags, the models and the metrics."""
+
+from collections.abc import Callable, Collection
+
+from serving.server.core import Servable
+from serving.server.flags import ServerFlags
+from serving.server.metrics import COUNTED_APIS, ServerMetrics
+from serving.server.rest.http_message import AnsweredRequest
+from serving.server.rest.options import RestOptions
+from serving.server.saved_model import SavedModelServable
+
+_APIS = {api.lower(): api for api in COUNTED_APIS}
+
+
+def rest_options(
+    flags: ServerFlags,
+    metrics: ServerMetrics,
+    metrics_path: str | None,
+    is_ready: Callable[[], bool],
+) -> RestOptions:
+    """Returns the options of a RestServer.
+
+    Args:
+        flags: The command line's.
+        metrics: Hear of every answer, and are shown at metrics_path.
+        metrics_path: None: nowhere.
+        is_ready: Whether every model serves.
+    """
+    return RestOptions(
+        timeout_s=flags.rest_api_timeout_in_ms / 1000,
+        metrics_path=metrics_path,
+        metrics_page=lambda: metrics.exposition().encode(),
+        checks_methods=flags.enable_signature_method_name_check,
+        has_cors=flags.rest_api_enable_cors_support,
+        shares_port=bool(flags.supervisor_pid),
+        is_ready=is_ready,
+        nullable_inputs=_nullable_inputs,
+        observers=(observer_of(metrics),),
+    )
+
+
+def observer_of(metrics: ServerMetrics) -> Callable[[AnsweredRequest], None]:
+    """Returns what counts an answered REST request."""
+
+    def observe(answered: AnsweredRequest) -> None:
+        answer = answered.answer
+        api = _APIS.get(answer.api)
+        # A model that is not there gets no row: its name is the client's choice.
+        if api is None or answer.servable is None:
+            return
+        metrics.on_request(answer.model, api, "REST", answer.code, answered.took_s)
+        if api != "Predict" and answer.num_rows:
+            metrics.on_examples(answer.model, answer.num_rows)
+
+    return observe
+
+
+def _nullable_inputs(servable: Servable, signature: str) -> Collection[str]:
+    if isinstance(servable, SavedModelServable):
+        return servable.nullable_inputs(signature)
+    return ()

@@ -1,0 +1,206 @@
+"""A loaded version: its signatures, and a batcher for each that is called.
+
+The version stays usable as long as somebody holds it. Whoever drops the last reference
+closes it: the manager lets go of an old version, and the last request that still runs
+on it takes it along.
+"""
+
+import functools
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from serving.bundle.contract import SealedContract
+from serving.server.batcher import Batcher
+from serving.server.batching_parameters import NO_BATCHING, BatchingParameters
+from serving.server.core import Arrays, Signature, TensorInfo
+from serving.server.graph_session import GraphSession
+from serving.server.metrics import ServerMetrics
+from serving.server.request_checks import (
+    check_contract,
+    check_outputs,
+    ordered_inputs,
+)
+from serving.server.status import Code, ServingError
+from serving.server.worker_pool import WorkerPool
+from serving.session_model import NAMED_SIGNATURE
+
+_LOG = logging.getLogger(__name__)
+# Every set of outputs that is asked for gets a callable; more sets than these share
+# the one of all outputs, lest clients fill the memory with callables.
+_MAX_OUTPUT_SETS = 16
+_APIS = {
+    "tensorflow/serving/classify": "Classify",
+    "tensorflow/serving/regress": "Regress",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Runtime:
+    """What all versions of a server share.
+
+    Attributes:
+        pool: Runs the models.
+        batching: How.
+        metrics: Hears of every call.
+    """
+
+    pool: WorkerPool
+    batching: BatchingParameters
+    metrics: ServerMetrics
+
+
+class SavedModelServable:
+    """A core.Servable over a SavedModel; see there for the attributes."""
+
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        graph: GraphSession,
+        runtime: Runtime,
+        sealed: SealedContract | None = None,
+    ) -> None:
+        """Takes over a loaded graph.
+
+        Args:
+            name: The model's name.
+            version: Its number.
+            graph: Closed with this object.
+            runtime: Shared with other versions.
+            sealed: The bundle's contract; with one, shapes are checked as it has them.
+        """
+        self.name = name
+        self.version = version
+        self.bundle_digest = sealed.digest if sealed else None
+        self._nullable = frozenset(sealed.contract.feature_names if sealed else ())
+        self.signatures: Mapping[str, Signature] = graph.signatures
+        self.signature_defs: Mapping[str, Any] = graph.signature_defs
+        self._graph = graph
+        self._runtime = runtime
+        self._alone: set[str] = set()
+        self._batchers: dict[tuple[str, tuple[str, ...]], Batcher] = {}
+        self._lock = threading.Lock()
+        self._finalizer: weakref.finalize[..., Any] | None = None
+        self.on_close(_nothing)
+
+    def on_close(self, callback: Callable[[], None]) -> None:
+        """Calls this once the last request is answered and the graph is closed."""
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        self._finalizer = weakref.finalize(
+            self, _close_elsewhere, self._graph, callback
+        )
+        self._finalizer.atexit = False
+
+    def nullable_inputs(self, signature: str) -> frozenset[str]:
+        """Returns the inputs that may be missing: null stands for NaN, or for ""."""
+        return self._nullable if signature == NAMED_SIGNATURE else frozenset()
+
+    def run_alone(self, signature: str) -> None:
+        """Makes every request of a signature run by itself from now on.
+
+        For a graph whose rows depend on each other.
+        """
+        with self._lock:
+            self._alone.add(signature)
+            for key in [key for key in self._batchers if key[0] == signature]:
+                del self._batchers[key]
+
+    async def run(
+        self, signature: str, inputs: Arrays, outputs: Sequence[str] = ()
+    ) -> Arrays:
+        """Answers one request; see core.Servable."""
+        described = self._signature(signature)
+        if outputs:
+            check_outputs(described, outputs)
+        ordered = ordered_inputs(described, inputs)
+        if self.bundle_digest is not None:
+            check_contract(described, ordered)
+        names, batcher = self._batcher(described, outputs)
+        started = time.perf_counter()
+        answers = await batcher.run(ordered, _common_rows(described, ordered), self)
+        self._runtime.metrics.on_run(
+            self.name,
+            _APIS.get(described.method_name, "Predict"),
+            time.perf_counter() - started,
+        )
+        found = dict(zip(names, answers, strict=True))
+        return {name: found[name] for name in outputs} if outputs else found
+
+    def _signature(self, name: str) -> Signature:
+        described = self.signatures.get(name)
+        if described is not None:
+            return described
+        if name in self.signature_defs:
+            raise ServingError(
+                Code.UNIMPLEMENTED,
+                f'signature "{name}" has sparse or composite tensors, which are not '
+                "served.",
+            )
+        raise ServingError(
+            Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.'
+        )
+
+    def _batcher(
+        self, described: Signature, outputs: Sequence[str]
+    ) -> tuple[tuple[str, ...], Batcher]:
+        names = tuple(sorted(outputs)) or tuple(described.outputs)
+        batcher = self._batchers.get((described.name, names))
+        if batcher is not None:
+            return names, batcher
+        with self._lock:
+            if len(self._batchers) >= _MAX_OUTPUT_SETS * len(self.signatures):
+                names = tuple(described.outputs)
+            key = (described.name, names)
+            if key not in self._batchers:
+                self._batchers[key] = self._new_batcher(described, names)
+            return names, self._batchers[key]
+
+    def _new_batcher(self, described: Signature, names: tuple[str, ...]) -> Batcher:
+        is_batched = described.name not in self._alone and _may_be_batched(described)
+        return Batcher(
+            self._graph.callable_for(described.name, names),
+            self._runtime.batching if is_batched else NO_BATCHING,
+            self._runtime.pool,
+            functools.partial(self._runtime.metrics.on_batch, self.name),
+        )
+
+
+def _nothing() -> None:
+    """Nobody waits for the end of this version."""
+
+
+def _close_elsewhere(graph: GraphSession, callback: Callable[[], None]) -> None:
+    """Closes a graph in a thread of its own: the last request may end on the loop."""
+
+    def close() -> None:
+        try:
+            graph.close()
+        except Exception:  # noqa: BLE001 - whatever it is, the version is gone
+            _LOG.exception("a version was not closed cleanly")
+        callback()
+
+    threading.Thread(target=close, name="version-close", daemon=True).start()
+
+
+def _may_be_batched(described: Signature) -> bool:
+    """Tells whether every input and output has, or may have, one row a request row."""
+    tensors = [*described.inputs.values(), *described.outputs.values()]
+    return bool(described.inputs) and all(_has_rows(info) for info in tensors)
+
+
+def _has_rows(info: TensorInfo) -> bool:
+    return info.shape is None or (len(info.shape) > 0 and info.shape[0] < 0)
+
+
+def _common_rows(described: Signature, ordered: Sequence[npt.NDArray[Any]]) -> int:
+    """Returns the rows that all inputs have; 0 where they differ or have none."""
+    sizes = {values.shape[0] if values.ndim else 0 for values in ordered}
+    return sizes.pop() if len(sizes) == 1 and described.inputs else 0
