@@ -1,11 +1,8 @@
-"""`slipway score` in a process of its own: exit codes, words, JSON, signals."""
+"""`slipway score` in a process of its own: JSON and words."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from pipeline.score_command import in_words
@@ -14,15 +11,12 @@ from tests.serving.batch_scoring.ride_files import make_rides, write_csv
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def command(*arguments):
-    return [sys.executable, "-m", "pipeline.cli", "score", *map(str, arguments)]
-
-
-def test_json_then_nothing_to_do_in_words(built_tiny_bundle, tmp_path):
+def test_the_summary_as_json(built_tiny_bundle, tmp_path):
     path = write_csv(tmp_path / "rides.csv", make_rides(10))
     arguments = [built_tiny_bundle, "--input", path, "--output", tmp_path / "out"]
+    command = [sys.executable, "-m", "pipeline.cli", "score", *map(str, arguments)]
     ended = subprocess.run(
-        command(*arguments, "--json"),
+        [*command, "--json"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -31,28 +25,6 @@ def test_json_then_nothing_to_do_in_words(built_tiny_bundle, tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""
     assert json.loads(ended.stdout)["num_scored"] == 10
-
-
-def test_a_terminated_scoring_says_how_to_go_on(built_tiny_bundle, tmp_path):
-    path = write_csv(tmp_path / "rides.csv", make_rides(50_000))
-    output = tmp_path / "out"
-    running = subprocess.Popen(
-        command(built_tiny_bundle, "--input", path, "--output", output),
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ},
-    )
-    while not output.exists() and running.poll() is None:
-        time.sleep(0.02)
-    running.send_signal(signal.SIGTERM)
-    _, stderr = running.communicate(timeout=60)
-    assert running.returncode == 128 + signal.SIGTERM
-    assert stderr == (
-        f"slipway: interrupted. {output} keeps every part that is complete; the same "
-        "command goes on from there.\n"
-    )
-    assert not (output / "_SUCCESS").exists()
 
 
 def test_words():
