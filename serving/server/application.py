@@ -62,6 +62,7 @@ class Application:
                 pool=WorkerPool(batching.num_batch_threads),
                 batching=batching,
                 metrics=self.metrics,
+                batches_unproven=bool(flags.enable_batching),
             ),
             is_verified=flags.verify_bundle,
             is_warmed_up=flags.enable_model_warmup,

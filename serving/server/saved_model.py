@@ -49,11 +49,14 @@ class Runtime:
         pool: Runs the models.
         batching: How.
         metrics: Hears of every call.
+        batches_unproven: Whether a signature is batched although nothing has shown
+            that its rows do not depend on each other: the operator's word for it.
     """
 
     pool: WorkerPool
     batching: BatchingParameters
     metrics: ServerMetrics
+    batches_unproven: bool = False
 
 
 class SavedModelServable:
@@ -84,7 +87,7 @@ class SavedModelServable:
         self.signature_defs: Mapping[str, Any] = graph.signature_defs
         self._graph = graph
         self._runtime = runtime
-        self._alone: set[str] = set()
+        self._is_row_wise: dict[str, bool] = {}
         self._batchers: dict[tuple[str, tuple[str, ...]], Batcher] = {}
         self._lock = threading.Lock()
         self._finalizer: weakref.finalize[..., Any] | None = None
@@ -103,13 +106,17 @@ class SavedModelServable:
         """Returns the inputs that may be missing: null stands for NaN, or for ""."""
         return self._nullable if signature == NAMED_SIGNATURE else frozenset()
 
-    def run_alone(self, signature: str) -> None:
-        """Makes every request of a signature run by itself from now on.
+    def set_row_wise(self, signature: str, is_row_wise: bool) -> None:
+        """Says whether requests of a signature may share a call from now on.
 
-        For a graph whose rows depend on each other.
+        Args:
+            signature: Its name.
+            is_row_wise: Whether a row's answer is the same whatever rows are beside
+                it. Until somebody says so, only Runtime.batches_unproven lets
+                requests share a call: a wrong guess would be a wrong answer.
         """
         with self._lock:
-            self._alone.add(signature)
+            self._is_row_wise[signature] = is_row_wise
             for key in [key for key in self._batchers if key[0] == signature]:
                 del self._batchers[key]
 
@@ -164,7 +171,10 @@ class SavedModelServable:
             return names, self._batchers[key]
 
     def _new_batcher(self, described: Signature, names: tuple[str, ...]) -> Batcher:
-        is_batched = described.name not in self._alone and _may_be_batched(described)
+        is_row_wise = self._is_row_wise.get(
+            described.name, self._runtime.batches_unproven
+        )
+        is_batched = is_row_wise and _may_be_batched(described)
         return Batcher(
             self._graph.callable_for(described.name, names),
             self._runtime.batching if is_batched else NO_BATCHING,

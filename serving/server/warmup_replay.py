@@ -2,7 +2,8 @@
 
 Also finds out whether the rows of a request depend on each other: a request of many
 rows is put again in two halves. A graph that answers otherwise then, say one that
-subtracts the mean of the batch, gets every request by itself.
+subtracts the mean of the batch, gets every request by itself; so does one that nothing
+was shown of, unless --enable_batching asks for it.
 
 Source: tensorflow.org/tfx/serving/saved_model_warmup;
 tensorflow_serving/servables/tensorflow/saved_model_warmup_util.cc.
@@ -71,8 +72,9 @@ async def _replay(
         if call.signature in tried or len(rows) != 1 or max(rows) <= 1:
             continue
         tried.add(call.signature)
-        if not await _is_row_wise(servable, call, whole, rows.pop()):
-            servable.run_alone(call.signature)
+        is_row_wise = await _is_row_wise(servable, call, whole, rows.pop())
+        servable.set_row_wise(call.signature, is_row_wise)
+        if not is_row_wise:
             _LOG.warning(
                 "%s version %d: the rows of a request to %r depend on each other; its "
                 "requests are not batched.",

@@ -180,9 +180,27 @@ def test_input_without_rows_answers(load, odd_model):
     assert found["y"] == 2
 
 
+def test_signature_that_nothing_was_shown_of_is_not_batched(load, odd_model):
+    requests = [floats(number, 0) for number in range(50)]
+    found = many(load(odd_model), "centered", requests)
+    assert [answer["y"].tolist() for answer in found] == [
+        [n / 2, -n / 2] for n in range(50)
+    ]
+
+
+def test_signature_said_to_be_row_wise_shares_calls(load, odd_model):
+    """It is not, so that sharing shows: the mean is of more than one request."""
+    servable = load(odd_model)
+    servable.set_row_wise("centered", is_row_wise=True)
+    found = many(servable, "centered", [floats(number, 0) for number in range(50)])
+    assert [answer["y"].tolist() for answer in found] != [
+        [n / 2, -n / 2] for n in range(50)
+    ]
+
+
 def test_signature_marked_to_run_alone_is_not_batched(load, odd_model):
     servable = load(odd_model)
-    servable.run_alone("centered")
+    servable.set_row_wise("centered", is_row_wise=False)
     found = many(servable, "centered", [floats(number, 0) for number in range(50)])
     assert [answer["y"].tolist() for answer in found] == [
         [n / 2, -n / 2] for n in range(50)

@@ -160,6 +160,7 @@ def test_signature_whose_rows_depend_on_each_other_is_not_batched(
     servable = loader.load("m", 1, copy)
     assert "'centered' depend on each other" in caplog.text
     assert "'two'" not in caplog.text
+    assert servable._is_row_wise == {"centered": False, "two": True}
 
     async def ask():
         requests = [np.array([n, 0], np.float32) for n in range(50)]
