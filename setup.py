@@ -13,7 +13,10 @@ README = Path(__file__).parent / "README.md"
 
 # The client side only: talks to a model server, reads bundles and spans.
 BASE = [
+    "grpcio>=1.70",
+    "httpx>=0.27",
     "numpy>=2.0",
+    "protobuf>=5.29",
     "pydantic>=2.10",
     "pyyaml>=6.0",
     "rich>=13.9",
@@ -24,7 +27,6 @@ BASE = [
 SERVER = [
     "tensorflow==2.21.*",
     "tensorflow-serving-api>=2.19,<2.20",
-    "grpcio>=1.70",
     "grpcio-health-checking>=1.70",
     "grpcio-reflection>=1.70",
     "httptools>=0.6",
@@ -55,6 +57,8 @@ KUBEFLOW = ["kfp>=2.16,<2.17"]
 DEV = [
     "hypothesis>=6.100",
     "import-linter>=2.1",
+    "jsonschema>=4.23",
+    "kubernetes-validate>=1.31",
     "mypy>=1.15",
     "pytest>=8.3",
     "pytest-timeout>=2.3",
