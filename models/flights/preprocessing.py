@@ -99,33 +99,41 @@ def preprocessing_fn(inputs: Raw) -> dict[str, tf.Tensor]:
         **_buckets(numbers),
         **_categories(_texts(inputs, numbers)),
     }
-    passed_through = [*features.GROUP_FEATURE_KEYS]
+    groups = {key: inputs[key] for key in features.GROUP_FEATURE_KEYS}
+    outputs |= _named_after(_dense(groups, 0))
     if features.LABEL_KEY in inputs:
-        passed_through.append(features.LABEL_KEY)
-    for key in passed_through:
-        outputs[transformed_name(key)] = _dense(inputs[key], 0)
+        # By itself: in serving, whatever depends on the label is left out.
+        label = {features.LABEL_KEY: inputs[features.LABEL_KEY]}
+        outputs |= _named_after(_dense(label, 0))
     return outputs
 
 
-def _dense(values: tf.SparseTensor, default: float | str) -> tf.Tensor:
-    """Returns rank 1. A batch whose rows are all missing may come as [batch, 0]."""
-    shape = tf.stack([values.dense_shape[0], 1])
-    one_column = tf.SparseTensor(values.indices, values.values, shape)
-    return tf.squeeze(
-        tf.sparse.to_dense(one_column, tf.cast(default, values.dtype)), axis=1
+def _dense(
+    columns: Mapping[str, tf.SparseTensor], default: float | str
+) -> dict[str, tf.Tensor]:
+    """Returns every column as rank 1, missing values filled.
+
+    All columns of one dtype in one go: what a request of one row costs is the number
+    of operations. A batch whose rows are all missing may come as [batch, 0].
+    """
+    values = list(columns.values())
+    shape = tf.stack([values[0].dense_shape[0], 1])
+    side_by_side = tf.sparse.concat(
+        axis=1,
+        sp_inputs=[tf.SparseTensor(one.indices, one.values, shape) for one in values],
     )
+    matrix = tf.sparse.to_dense(side_by_side, tf.cast(default, values[0].dtype))
+    return _columns(list(columns), matrix)
 
 
 def _numbers(inputs: Raw) -> dict[str, tf.Tensor]:
     """Returns all numbers, raw and derived, as float32 [batch]; NaN if missing."""
-    numbers = {}
-    for key in features.FEATURE_KEYS:
-        values = inputs[key]
-        if values.dtype != tf.string:
-            as_float = tf.cast(values.values, tf.float32)
-            numbers[key] = _dense(
-                tf.SparseTensor(values.indices, as_float, values.dense_shape), math.nan
-            )
+    columns = {
+        key: tf.cast(inputs[key], tf.float32)
+        for key in features.FEATURE_KEYS
+        if inputs[key].dtype != tf.string
+    }
+    numbers = _dense(columns, math.nan)
     numbers["block_min"] = _block_min(numbers)
     numbers["sched_dep_hour"] = tf.floor(numbers["sched_dep_minute"] / 60.0)
     whole_months = numbers["month"] - 1.0
@@ -156,24 +164,26 @@ def _scaled(numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 def _missing_indicators(numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    return {
-        transformed_name(f"{key}_missing"): tf.cast(
-            tf.math.is_nan(numbers[key]), tf.float32
-        )
-        for key in features.MISSING_FEATURE_KEYS
-    }
+    keys = features.MISSING_FEATURE_KEYS
+    matrix = tf.stack([numbers[key] for key in keys], axis=1)
+    names = [transformed_name(f"{key}_missing") for key in keys]
+    return _columns(names, tf.cast(tf.math.is_nan(matrix), tf.float32))
 
 
 def _cycles(numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    cycles = {}
-    for key, period in features.CYCLIC_FEATURE_PERIODS.items():
-        # float64: in float32 the last bit of a sine depends on the row's place in
-        # its batch (vector or scalar code), so Beam and serving would differ.
-        angle = tf.cast(numbers[key], tf.float64) * (2.0 * math.pi / period)
-        for name, function in (("sin", tf.sin), ("cos", tf.cos)):
-            cycles[transformed_name(f"{key}_{name}")] = _where_present(
-                tf.cast(function(angle), tf.float32), 0.0
-            )
+    periods = features.CYCLIC_FEATURE_PERIODS
+    matrix = tf.stack([numbers[key] for key in periods], axis=1)
+    # float64: in float32 the last bit of a sine depends on the row's place in
+    # its batch (vector or scalar code), so Beam and serving would differ.
+    factors = tf.constant(
+        [2.0 * math.pi / period for period in periods.values()], tf.float64
+    )
+    angles = tf.cast(matrix, tf.float64) * factors
+    cycles: dict[str, tf.Tensor] = {}
+    for suffix, function in (("sin", tf.sin), ("cos", tf.cos)):
+        names = [transformed_name(f"{key}_{suffix}") for key in periods]
+        points = tf.cast(function(angles), tf.float32)
+        cycles |= _columns(names, _where_present(points, 0.0))
     return cycles
 
 
@@ -209,14 +219,12 @@ def _quantiles(matrix: tf.Tensor) -> tf.Tensor:
 def _texts(inputs: Raw, numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Returns the values of all categories, crosses included, as string [batch]."""
     crossed = {key for pair in features.CROSS_FEATURE_KEYS for key in pair}
-    single = {*features.VOCAB_FEATURE_KEYS, *crossed}
-    texts = {}
-    for key in sorted(single):
+    single = sorted({*features.VOCAB_FEATURE_KEYS, *crossed})
+    texts = _dense({key: inputs[key] for key in single if key not in numbers}, "")
+    for key in single:
         if key in numbers:
             whole = tf.cast(_where_present(numbers[key], -1.0), tf.int64)
             texts[key] = tf.where(whole < 0, "", tf.strings.as_string(whole))
-        else:
-            texts[key] = _dense(inputs[key], "")
     for pair in features.CROSS_FEATURE_KEYS:
         texts[features.cross_name(pair)] = tf.strings.join(
             [texts[key] for key in pair], separator="|"
@@ -226,9 +234,9 @@ def _texts(inputs: Raw, numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor
 
 def _categories(texts: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     keys = features.CATEGORY_KEYS
-    tokens = tf.stack(
-        [tf.strings.join([f"{key}=", texts[key]]) for key in keys], axis=1
-    )
+    values = tf.stack([texts[key] for key in keys], axis=1)
+    # Add joins texts of different shapes; tf.strings.join does not.
+    tokens = tf.raw_ops.Add(x=tf.constant([[f"{key}=" for key in keys]]), y=values)
     indices = tft.compute_and_apply_vocabulary(
         tokens,
         default_value=-1,
@@ -240,6 +248,10 @@ def _categories(texts: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     out_of_vocabulary = size + tf.range(len(keys), dtype=tf.int64)
     indices = tf.where(indices < 0, out_of_vocabulary, indices)
     return _columns([transformed_name(key) for key in keys], indices)
+
+
+def _named_after(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {transformed_name(key): values for key, values in columns.items()}
 
 
 def _where_present(values: tf.Tensor, default: float) -> tf.Tensor:

@@ -1,8 +1,10 @@
 """Runs one signature: requests that wait are answered by one call of the graph.
 
-With a time-out of 0 nobody waits for others: a batch is what queued while the one
-before it ran. One request at a time loses nothing, many at a time share the cost of a
-call.
+With a time-out of 0 nobody waits for others. A batch that takes but a moment runs on
+the event loop, once all that came in the same turn of the loop has queued: handing it
+to a thread and back would cost more than it does. A longer one runs in a thread of the
+pool, and the next batch is what queued meanwhile. One request at a time loses nothing,
+many at a time share the cost of a call.
 
 Requests share a batch if their rows have the same sizes. A request whose client hung
 up is left out; if a batch fails, its requests are run one by one, so that one bad row
@@ -20,6 +22,7 @@ import numpy.typing as npt
 
 from serving.server import batch_tensors
 from serving.server.batching_parameters import BatchingParameters
+from serving.server.call_times import CallTimes
 from serving.server.graph_session import run_error
 from serving.server.status import Code, ServingError
 from serving.server.worker_pool import WorkerPool
@@ -31,7 +34,8 @@ OnBatch = Callable[[int, float], None]
 
 # Below this a second thread would only wait for Python's lock, and batches be smaller.
 _SHORT_RUN_S = 0.001
-_SMOOTHING = 0.1
+# The longest the event loop may stand still for a batch.
+_MOMENT_S = 0.002
 
 
 class _Request:
@@ -67,6 +71,8 @@ class Batcher:
         parameters: BatchingParameters,
         pool: WorkerPool,
         on_batch: OnBatch,
+        *,
+        ends_surely: bool = False,
     ) -> None:
         """Takes requests from now on.
 
@@ -75,6 +81,9 @@ class Batcher:
             parameters: How to batch.
             pool: Whose threads call it.
             on_batch: Hears of every batch.
+            ends_surely: Whether a call runs in the thread that makes it, and its time
+                depends on the number of rows only: short ones may then run on the event
+                loop.
         """
         self._on_batch = on_batch
         self._call = call
@@ -87,7 +96,10 @@ class Batcher:
         self._queued_rows = 0
         self._changed = threading.Condition(threading.Lock())
         self._num_active = 0
-        self._run_s = 0.0
+        self._times = CallTimes()
+        self._may_stay = (
+            ends_surely and self._puts_together and not parameters.batch_timeout_s
+        )
 
     @property
     def num_waiting(self) -> int:
@@ -143,12 +155,40 @@ class Batcher:
                 self._num_active += 1
             elif self._parameters.batch_timeout_s:
                 self._changed.notify()
-        if needs_worker:
+        if not needs_worker:
+            return
+        if self._takes_a_moment():
+            request.loop.call_soon(self._work_on, request.loop)
+        else:
             self._pool.submit(self._work)
 
+    def _takes_a_moment(self) -> bool:
+        """Tells whether the next batch may run on the event loop."""
+        rows = min(self._queued_rows, self._max_rows)
+        return self._may_stay and self._times.expected_s(rows) < _MOMENT_S
+
     def _max_active(self) -> int:
-        is_short = self._puts_together and self._run_s < _SHORT_RUN_S
+        is_short = self._puts_together and self._times.typical_s < _SHORT_RUN_S
         return 1 if is_short else self._pool.size
+
+    def _work_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Runs what queued in this turn of the loop, or leaves it to a thread."""
+        if self._takes_a_moment():
+            batch = self._take()
+            if not batch:
+                return
+            self._answer(batch, loop)
+            if self._retires():
+                return
+        self._pool.submit(self._work)
+
+    def _retires(self) -> bool:
+        """Takes a worker off where nothing waits."""
+        with self._changed:
+            if not self._queue:
+                self._num_active -= 1
+                return True
+            return False
 
     def _work(self) -> None:
         """Runs batches until none waits; gives way to other signatures in between."""
@@ -157,7 +197,10 @@ class Batcher:
             if not batch:
                 return
             self._answer(batch)
+            loop = batch[0].loop
             del batch
+            if self._takes_a_moment() and _call_soon(loop, self._work_on, loop):
+                return
             if self._pool.has_waiting:
                 self._pool.submit(self._work)
                 return
@@ -201,7 +244,9 @@ class Batcher:
                 return
             self._changed.wait(left_s)
 
-    def _answer(self, batch: list[_Request]) -> None:
+    def _answer(
+        self, batch: list[_Request], here: asyncio.AbstractEventLoop | None = None
+    ) -> None:
         # A future may be looked at from here, but only its loop may change it.
         live = [request for request in batch if not request.future.cancelled()]
         if not live:
@@ -218,7 +263,11 @@ class Batcher:
                 for request, result in zip(live, results, strict=True)
                 if request.loop is loop
             ]
-            _hand_over(loop, own)
+            if loop is here:
+                _deliver(own)
+            else:
+                # A closed loop took everyone who waited with it.
+                _call_soon(loop, _deliver, own)
 
     def _attempt(self, live: list[_Request]) -> list[Any]:
         """Returns every request's outputs, or the same ServingError for all."""
@@ -252,21 +301,25 @@ class Batcher:
         return batch_tensors.split(outputs, [request.rows for request in live])
 
     def _timed_call(self, inputs: Sequence[Array]) -> Sequence[Array]:
-        started = time.perf_counter()
+        # In a thread the wall clock would count the wait for Python's lock, too.
+        clock = time.thread_time if self._may_stay else time.perf_counter
+        started = clock()
         try:
             return self._call(*inputs)
         finally:
-            took_s = time.perf_counter() - started
-            self._run_s += _SMOOTHING * (took_s - self._run_s)
+            rows = len(inputs[0]) if inputs and inputs[0].ndim else 1
+            self._times.add(rows, clock() - started)
 
 
-def _hand_over(
-    loop: asyncio.AbstractEventLoop, results: list[tuple[asyncio.Future[Any], Any]]
-) -> None:
+def _call_soon(
+    loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *facts: Any
+) -> bool:
+    """Calls this in a loop's own thread; False: the loop is closed."""
     try:
-        loop.call_soon_threadsafe(_deliver, results)
-    except RuntimeError:  # the loop is closed, and with it everyone who waited
-        return
+        loop.call_soon_threadsafe(callback, *facts)
+    except RuntimeError:
+        return False
+    return True
 
 
 def _deliver(results: list[tuple[asyncio.Future[Any], Any]]) -> None:

@@ -14,6 +14,7 @@ import gc
 import logging
 import re
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ _NOISE = re.compile(
     r"Graph execution error|Detected at node|<stack traces|\d+ root error|\[\[|\s*File "
 )
 
+_ENDLESS_OPS = frozenset(
+    ("While", "StatelessWhile", "LoopCond", "PyFunc", "PyFuncStateless", "EagerPyFunc")
+)
+
 Array = npt.NDArray[Any]
 
 
@@ -42,6 +47,8 @@ class GraphSession:
     Attributes:
         signatures: By name.
         signature_defs: By name, SignatureDef messages; without the loader's own.
+        ends_surely: Whether a call runs in the thread that makes it, and has neither
+            loops nor code that is not TensorFlow's.
     """
 
     def __init__(self, model_dir: Path, tags: Sequence[str] = ("serve",)) -> None:
@@ -104,6 +111,9 @@ class GraphSession:
                 )
             self._session = session
             self._describe(meta_graph, session.graph)
+            self.ends_surely = executor == _SINGLE_THREADED and not _has_loops(
+                meta_graph.graph_def
+            )
             if executor != _DEFAULT_EXECUTOR:
                 # It says no when it is first asked to run a part of the graph.
                 for name, signature in self.signatures.items():
@@ -130,6 +140,12 @@ class GraphSession:
             for name, definition in self.signature_defs.items()
             if _is_dense(definition)
         }
+
+
+def _has_loops(graph_def: Any) -> bool:
+    functions = graph_def.library.function
+    nodes = chain(graph_def.node, *(function.node_def for function in functions))
+    return any(node.op in _ENDLESS_OPS for node in nodes)
 
 
 def _is_dense(definition: Any) -> bool:

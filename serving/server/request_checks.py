@@ -18,6 +18,7 @@ from serving.server.core import Arrays, Signature, TensorInfo
 from serving.server.status import Code, ServingError
 
 _TEXT_KINDS = "OSU"
+_ROWS = (-1,)
 
 
 def check_outputs(signature: Signature, outputs: Sequence[str]) -> None:
@@ -67,6 +68,11 @@ def _as_text(info: TensorInfo, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     )
 
 
+def has_scalar_rows(signature: Signature) -> bool:
+    """Tells whether any number of rows of one scalar an input fits the contract."""
+    return all(info.shape in (None, (-1,)) for info in signature.inputs.values())
+
+
 def check_contract(signature: Signature, ordered: Sequence[npt.NDArray[Any]]) -> None:
     """Refuses shapes that the contract does not allow.
 
@@ -80,26 +86,30 @@ def check_contract(signature: Signature, ordered: Sequence[npt.NDArray[Any]]) ->
     """
     rows: tuple[str, int] | None = None
     for info, values in zip(signature.inputs.values(), ordered, strict=True):
-        if info.shape is None:
+        expected, shape = info.shape, values.shape
+        if expected is None:
             continue
-        if not _fits(values.shape, info.shape):
+        if not _fits(shape, expected):
             raise ServingError(
                 Code.INVALID_ARGUMENT,
-                f"input {info.name!r} came with the shape {list(values.shape)}; "
-                f"expected {_shape_words(info.shape)}.",
+                f"input {info.name!r} came with the shape {list(shape)}; "
+                f"expected {_shape_words(expected)}.",
             )
-        if not info.shape or info.shape[0] >= 0:
+        if not expected or expected[0] >= 0:
             continue
-        if rows is not None and rows[1] != values.shape[0]:
+        if rows is None:
+            rows = (info.name, shape[0])
+        elif rows[1] != shape[0]:
             raise ServingError(
                 Code.INVALID_ARGUMENT,
-                f"input {info.name!r} came with {values.shape[0]} rows and input "
+                f"input {info.name!r} came with {shape[0]} rows and input "
                 f"{rows[0]!r} with {rows[1]}; expected as many in every input.",
             )
-        rows = rows or (info.name, values.shape[0])
 
 
 def _fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    if expected == _ROWS:
+        return len(shape) == 1
     return len(shape) == len(expected) and all(
         size in (-1, found) for found, size in zip(shape, expected, strict=True)
     )

@@ -22,9 +22,11 @@ from serving.server.batching_parameters import NO_BATCHING, BatchingParameters
 from serving.server.core import Arrays, Signature, TensorInfo
 from serving.server.graph_session import GraphSession
 from serving.server.metrics import ServerMetrics
+from serving.server.packed_rows import PackedRows, RowLayout, unpack
 from serving.server.request_checks import (
     check_contract,
     check_outputs,
+    has_scalar_rows,
     ordered_inputs,
 )
 from serving.server.status import Code, ServingError
@@ -35,6 +37,9 @@ _LOG = logging.getLogger(__name__)
 # Every set of outputs that is asked for gets a callable; more sets than these share
 # the one of all outputs, lest clients fill the memory with callables.
 _MAX_OUTPUT_SETS = 16
+# REST has one layout a signature; what more there might be is checked every time.
+_MAX_LAYOUTS = 256
+_BatcherKey = tuple[str, tuple[str, ...], RowLayout | None]
 _APIS = {
     "tensorflow/serving/classify": "Classify",
     "tensorflow/serving/regress": "Regress",
@@ -88,7 +93,8 @@ class SavedModelServable:
         self._graph = graph
         self._runtime = runtime
         self._is_row_wise: dict[str, bool] = {}
-        self._batchers: dict[tuple[str, tuple[str, ...]], Batcher] = {}
+        self._batchers: dict[_BatcherKey, Batcher] = {}
+        self._layouts: dict[tuple[str, RowLayout], bool] = {}
         self._lock = threading.Lock()
         self._finalizer: weakref.finalize[..., Any] | None = None
         self.on_close(_nothing)
@@ -127,12 +133,10 @@ class SavedModelServable:
         described = self._signature(signature)
         if outputs:
             check_outputs(described, outputs)
-        ordered = ordered_inputs(described, inputs)
-        if self.bundle_digest is not None:
-            check_contract(described, ordered)
-        names, batcher = self._batcher(described, outputs)
+        layout, ordered, rows = self._checked(described, inputs)
+        names, batcher = self._batcher(described, outputs, layout)
         started = time.perf_counter()
-        answers = await batcher.run(ordered, _common_rows(described, ordered), self)
+        answers = await batcher.run(ordered, rows, self)
         self._runtime.metrics.on_run(
             self.name,
             _APIS.get(described.method_name, "Predict"),
@@ -140,6 +144,29 @@ class SavedModelServable:
         )
         found = dict(zip(names, answers, strict=True))
         return {name: found[name] for name in outputs} if outputs else found
+
+    def _checked(
+        self, described: Signature, inputs: Arrays
+    ) -> tuple[RowLayout | None, list[npt.NDArray[Any]], int]:
+        """Returns the layout, if it has one, the arrays and the rows of a request."""
+        if isinstance(inputs, PackedRows) and self._takes(described, inputs.layout):
+            return inputs.layout, inputs.blocks, inputs.num_rows
+        ordered = ordered_inputs(described, inputs)
+        if self.bundle_digest is not None:
+            check_contract(described, ordered)
+        return None, ordered, _common_rows(described, ordered)
+
+    def _takes(self, described: Signature, layout: RowLayout) -> bool:
+        """Tells whether rows of a layout need no further check of theirs."""
+        key = (described.name, layout)
+        is_taken = self._layouts.get(key)
+        if is_taken is None:
+            is_taken = layout.fits(described) and (
+                self.bundle_digest is None or has_scalar_rows(described)
+            )
+            if len(self._layouts) < _MAX_LAYOUTS:
+                self._layouts[key] = is_taken
+        return is_taken
 
     def _signature(self, name: str) -> Signature:
         described = self.signatures.get(name)
@@ -156,31 +183,45 @@ class SavedModelServable:
         )
 
     def _batcher(
-        self, described: Signature, outputs: Sequence[str]
+        self,
+        described: Signature,
+        outputs: Sequence[str],
+        layout: RowLayout | None,
     ) -> tuple[tuple[str, ...], Batcher]:
         names = tuple(sorted(outputs)) or tuple(described.outputs)
-        batcher = self._batchers.get((described.name, names))
+        batcher = self._batchers.get((described.name, names, layout))
         if batcher is not None:
             return names, batcher
         with self._lock:
             if len(self._batchers) >= _MAX_OUTPUT_SETS * len(self.signatures):
                 names = tuple(described.outputs)
-            key = (described.name, names)
+            key = (described.name, names, layout)
             if key not in self._batchers:
-                self._batchers[key] = self._new_batcher(described, names)
+                self._batchers[key] = self._new_batcher(described, names, layout)
             return names, self._batchers[key]
 
-    def _new_batcher(self, described: Signature, names: tuple[str, ...]) -> Batcher:
+    def _new_batcher(
+        self, described: Signature, names: tuple[str, ...], layout: RowLayout | None
+    ) -> Batcher:
         is_row_wise = self._is_row_wise.get(
             described.name, self._runtime.batches_unproven
         )
         is_batched = is_row_wise and _may_be_batched(described)
+        call = self._graph.callable_for(described.name, names)
         return Batcher(
-            self._graph.callable_for(described.name, names),
+            call if layout is None else _unpacking(call, layout),
             self._runtime.batching if is_batched else NO_BATCHING,
             self._runtime.pool,
             functools.partial(self._runtime.metrics.on_batch, self.name),
+            ends_surely=self._graph.ends_surely,
         )
+
+
+def _unpacking(call: Any, layout: RowLayout) -> Callable[..., Any]:
+    def call_packed(*blocks: npt.NDArray[Any]) -> Any:
+        return call(*unpack(layout, blocks))
+
+    return call_packed
 
 
 def _nothing() -> None:

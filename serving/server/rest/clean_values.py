@@ -12,35 +12,61 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serving.server.rest.input_plan import InputBlock, InputPlan, SignaturePlan
+from serving.server.core import Arrays
+from serving.server.packed_rows import PackedRows
+from serving.server.rest.input_plan import InputPlan, SignaturePlan
 from serving.server.rest.tensor_types import ElementType, Kind
 from serving.server.rest.tensor_walk import MAX_RANK
 
 _NUMBERS = {int, float}
+_TEXTS = {str}
 _NONE = type(None)
 
 
-def clean_rows(rows: Sequence[Any], plan: SignaturePlan) -> dict[str, Any] | None:
-    """Makes one array an input of rows that are objects of inputs.
+def clean_rows(rows: Sequence[Any], plan: SignaturePlan) -> Arrays | None:
+    """Makes arrays of rows that are objects of inputs.
 
     Args:
         rows: At least one.
         plan: Of the signature.
 
     Returns:
-        Input name to array [rows, …]; None: some value is not plain.
+        Input name to array [rows, …], as PackedRows where every value is a scalar;
+        None: some value is not plain.
     """
     if plan.is_one_base64 or set(map(type, rows)) != {dict}:
         return None
     if set(map(len, rows)) != {len(plan.inputs)}:
         return None
-    arrays: dict[str, Any] = {}
     try:
-        for block in plan.blocks:
-            if not _add_block(rows, block, arrays):
-                return None
+        return _packed(rows, plan) or _arrays(rows, plan)
     except KeyError:
         return None
+
+
+def _packed(rows: Sequence[Any], plan: SignaturePlan) -> PackedRows | None:
+    """Reads all inputs of a block at once; None: some value is no plain scalar."""
+    blocks = []
+    values: Sequence[Any]
+    for block in plan.blocks:
+        if len(rows) == 1:
+            values = block.pick(rows[0])
+        else:
+            values = list(chain.from_iterable(map(block.pick, rows)))
+        flat = _clean_flat(values, block.first)
+        if flat is None:
+            return None
+        blocks.append(flat.reshape(len(rows), len(block.names)))
+    return PackedRows(plan.layout, blocks)
+
+
+def _arrays(rows: Sequence[Any], plan: SignaturePlan) -> Arrays | None:
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for name, input_plan in plan.inputs.items():
+        array = clean_tensor([row[name] for row in rows], input_plan)
+        if array is None:
+            return None
+        arrays[name] = array
     return arrays
 
 
@@ -73,25 +99,6 @@ def clean_columns(
     return arrays
 
 
-def _add_block(rows: Sequence[Any], block: InputBlock, arrays: dict[str, Any]) -> bool:
-    values: list[Any]
-    if len(rows) == 1:
-        values = list(block.pick(rows[0]))
-    else:
-        values = list(chain.from_iterable(zip(*map(block.pick, rows), strict=True)))
-    flat = _clean_flat(values, block.first)
-    if flat is not None:
-        columns = flat.reshape(len(block.names), len(rows))
-        arrays.update(zip(block.names, columns, strict=True))
-        return True
-    for plan in block.plans:
-        array = clean_tensor([row[plan.name] for row in rows], plan)
-        if array is None:
-            return False
-        arrays[plan.name] = array
-    return True
-
-
 def clean_tensor(values: list[Any], plan: InputPlan) -> npt.NDArray[Any] | None:
     """Makes an array of lists in lists.
 
@@ -115,7 +122,7 @@ def clean_tensor(values: list[Any], plan: InputPlan) -> npt.NDArray[Any] | None:
     return None if flat is None else flat.reshape(shape)
 
 
-def _clean_flat(values: list[Any], plan: InputPlan) -> npt.NDArray[Any] | None:
+def _clean_flat(values: Sequence[Any], plan: InputPlan) -> npt.NDArray[Any] | None:
     element = plan.element
     types = set(map(type, values))
     if _NONE in types:
@@ -130,15 +137,15 @@ def _clean_flat(values: list[Any], plan: InputPlan) -> npt.NDArray[Any] | None:
     elif not _are_clean(values, types, element):
         return None
     if element.kind is Kind.TEXT:
-        return np.array([value.encode() for value in values], object)
+        return np.array(list(map(str.encode, values)), object)
     return np.array(values, element.dtype)
 
 
-def _are_clean(values: list[Any], types: set[type], element: ElementType) -> bool:
+def _are_clean(values: Sequence[Any], types: set[type], element: ElementType) -> bool:
     """Whether all can be converted; NaN, which compares with none, may say no."""
     kind = element.kind
     if kind is Kind.TEXT:
-        return types <= {str}
+        return types <= _TEXTS
     if kind is Kind.BOOL:
         return types <= {bool}
     if kind is Kind.UNKNOWN or not types <= (_NUMBERS if kind is Kind.FLOAT else {int}):

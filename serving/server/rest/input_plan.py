@@ -1,7 +1,6 @@
 """What a signature's inputs ask of a request, worked out once.
 
-Inputs of one type are read as one block: a row of 31 features is two or three arrays
-of numpy's, not 31.
+Inputs of one type are read as one block; see packed_rows.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -10,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from serving.server.core import Signature
+from serving.server.packed_rows import RowLayout
 from serving.server.rest.tensor_types import ElementType, Kind, element_type
 
 _NULLABLE = (Kind.FLOAT, Kind.TEXT)
@@ -57,12 +57,14 @@ class SignaturePlan:
     Attributes:
         inputs: By name, in alphabetical order.
         blocks: The same inputs, by type.
+        layout: Of the blocks.
         is_one_base64: Its only input is named b64: {"b64": "…"} is then a value, not
             an object of inputs.
     """
 
     inputs: Mapping[str, InputPlan]
     blocks: tuple[InputBlock, ...]
+    layout: RowLayout
     is_one_base64: bool
 
 
@@ -87,9 +89,14 @@ def plan_signature(
     for plan in inputs.values():
         key = (plan.element.name, plan.is_nullable)
         together.setdefault(key, []).append(plan)
+    blocks = tuple(_block(tuple(plans)) for plans in together.values())
     return SignaturePlan(
         inputs=inputs,
-        blocks=tuple(_block(tuple(plans)) for plans in together.values()),
+        blocks=blocks,
+        layout=RowLayout(
+            [block.names for block in blocks],
+            [block.first.element.dtype for block in blocks],
+        ),
         is_one_base64=set(inputs) == {"b64"},
     )
 

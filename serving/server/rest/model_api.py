@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
-from serving.server.core import Backend, ModelSpec, Servable, Signature
+from serving.server.core import Arrays, Backend, ModelSpec, Servable, Signature
 from serving.server.example_answers import CLASSIFY, REGRESS, find_signature
+from serving.server.packed_rows import PackedRows
 from serving.server.rest.example_answer import classify_answer, regress_answer
 from serving.server.rest.example_request import parse_example_request
 from serving.server.rest.http_message import Answer
@@ -18,11 +19,7 @@ from serving.server.rest.input_plan import SignaturePlan, plan_signature
 from serving.server.rest.model_json import metadata_body, status_body
 from serving.server.rest.options import RestOptions
 from serving.server.rest.predict_answer import predict_answer
-from serving.server.rest.predict_request import (
-    Inputs,
-    parse_predict_request,
-    request_inputs,
-)
+from serving.server.rest.predict_request import parse_predict_request, request_inputs
 from serving.server.rest.routes import Route
 from serving.server.status import Code, ServingError
 
@@ -100,7 +97,7 @@ class ModelApi:
 
     def _examples(
         self, spec: ModelSpec, body: bytes, answer: Answer, method_name: str
-    ) -> tuple[Inputs, Servable, str]:
+    ) -> tuple[Arrays, Servable, str]:
         request = parse_example_request(body, self._options.max_instances)
         servable = self._servable(spec, answer)
         name = request.signature_name or _DEFAULT_SIGNATURE
@@ -135,7 +132,9 @@ class ModelApi:
         return plan
 
 
-def _num_rows(inputs: Inputs) -> int:
+def _num_rows(inputs: Arrays) -> int:
+    if isinstance(inputs, PackedRows):
+        return inputs.num_rows
     for values in inputs.values():
         return len(values) if values.ndim else 1
     return 0

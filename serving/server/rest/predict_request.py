@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from serving.server.core import Arrays
 from serving.server.rest.clean_values import clean_columns, clean_rows, clean_tensor
 from serving.server.rest.input_plan import InputPlan, SignaturePlan
 from serving.server.rest.json_text import check_names_once, parse_object
@@ -29,8 +30,6 @@ _ONE_FORMAT = (
     "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to "
     "exist "
 )
-
-Inputs = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -78,7 +77,7 @@ def asked_signature(document: Mapping[str, Any]) -> str:
 
 def request_inputs(
     request: PredictRequest, plan: SignaturePlan, max_instances: int
-) -> tuple[Inputs, bool]:
+) -> tuple[Arrays, bool]:
     """Returns the arrays of a request.
 
     Args:
@@ -123,13 +122,14 @@ def _instances(document: Mapping[str, Any], max_instances: int) -> list[Any]:
 
 def _row_inputs(
     request: PredictRequest, rows: list[Any], plan: SignaturePlan
-) -> Inputs:
+) -> Arrays:
     if not is_object(rows[0]) and len(plan.inputs) > 1:
         raise _invalid(
             "instances is a plain list, but expecting list of objects as "
             + _MANY_INPUTS
         )
     known_names = len(request.document)
+    arrays: Arrays | None
     if type(rows[0]) is dict:
         arrays = clean_rows(rows, plan)
         if arrays is not None:
@@ -144,7 +144,7 @@ def _row_inputs(
     return arrays
 
 
-def _columnar_inputs(value: Any, plan: SignaturePlan) -> Inputs:
+def _columnar_inputs(value: Any, plan: SignaturePlan) -> Arrays:
     if not is_object(value):
         if len(plan.inputs) > 1:
             raise _invalid(
@@ -174,7 +174,7 @@ def _column(value: Any, plan: InputPlan) -> npt.NDArray[Any]:
     return np.array(elements, plan.element.dtype).reshape(shape)
 
 
-def _check_lengths(inputs: Inputs, max_instances: int) -> None:
+def _check_lengths(inputs: Arrays, max_instances: int) -> None:
     for array in inputs.values():
         if array.ndim:
             _check_number(len(array), max_instances)
