@@ -302,13 +302,24 @@ class Batcher:
 
     def _timed_call(self, inputs: Sequence[Array]) -> Sequence[Array]:
         # In a thread the wall clock would count the wait for Python's lock, too.
-        clock = time.thread_time if self._may_stay else time.perf_counter
+        is_here = _is_on_loop()
+        clock = (
+            time.thread_time if self._may_stay and not is_here else time.perf_counter
+        )
         started = clock()
         try:
             return self._call(*inputs)
         finally:
             rows = len(inputs[0]) if inputs and inputs[0].ndim else 1
             self._times.add(rows, clock() - started)
+
+
+def _is_on_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _call_soon(

@@ -39,7 +39,6 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[HttpRequest] = deque()
         self._request: HttpRequest | None = None
         self._task: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._held_bytes = 0
         self._read_since_s = self._idle_since_s = self._loop.time()
         self._unread_since_s: float | None = None
@@ -175,9 +174,10 @@ class Connection(asyncio.Protocol):
         task = asyncio.Task(self._serve(request), loop=self._loop, eager_start=True)
         if not task.done():
             self._task = task
-            self._timer = self._loop.call_later(self._options.timeout_s, self._expire)
+            self._pool.watch(self)
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """Gives up the request that runs: it has taken too long."""
         self._is_late = True
         if self._task is not None:
             self._task.cancel()
@@ -204,9 +204,9 @@ class Connection(asyncio.Protocol):
         answer.body = error_body(error.message)
 
     def _finish(self, request: HttpRequest, answer: Answer) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._task = self._request = None
+        if self._task is not None:
+            self._pool.unwatch(self)
+        self._task = self._request = None
         request_id = request.request_id or self._pool.new_request_id()
         if not self._is_lost:
             self._send(request, answer, request_id)

@@ -26,6 +26,9 @@ class PooledConnection(Protocol):
     def end_if_idle(self, now_s: float, idle_s: float) -> None:
         """Closes it where it has been silent that long between requests."""
 
+    def expire(self) -> None:
+        """Gives up the request that runs."""
+
     def abort(self) -> None:
         """Ends it at once."""
 
@@ -52,6 +55,10 @@ class ConnectionPool:
         self._id_prefix = os.urandom(8).hex()
         self._next_id = 0
         self._sweeper: asyncio.TimerHandle | None = None
+        # Deadlines of the requests that run, the earliest first: all have the same
+        # time, so one timer does for all of them.
+        self._deadlines_s: dict[PooledConnection, float] = {}
+        self._next_expiry: asyncio.TimerHandle | None = None
 
     @property
     def num_connections(self) -> int:
@@ -85,6 +92,29 @@ class ConnectionPool:
         """Counts bytes of bodies out."""
         self._held_bytes -= count
 
+    def watch(self, connection: PooledConnection) -> None:
+        """Starts the clock of a connection's request."""
+        deadline_s = self._loop.time() + self.options.timeout_s
+        self._deadlines_s[connection] = deadline_s
+        if self._next_expiry is None:
+            self._next_expiry = self._loop.call_at(deadline_s, self._expire)
+
+    def unwatch(self, connection: PooledConnection) -> None:
+        """Stops it."""
+        self._deadlines_s.pop(connection, None)
+
+    def _expire(self) -> None:
+        self._next_expiry = None
+        late = []
+        for connection, deadline_s in self._deadlines_s.items():
+            if deadline_s > self._loop.time():
+                self._next_expiry = self._loop.call_at(deadline_s, self._expire)
+                break
+            late.append(connection)
+        for connection in late:
+            self.unwatch(connection)
+            connection.expire()
+
     def new_request_id(self) -> str:
         """Returns an id for a request whose client sent none."""
         self._next_id += 1
@@ -111,8 +141,9 @@ class ConnectionPool:
         for connection in self._each():
             connection.abort()
         await asyncio.sleep(0)
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        for timer in (self._sweeper, self._next_expiry):
+            if timer is not None:
+                timer.cancel()
 
     def _each(self) -> Iterable[PooledConnection]:
         return list(self._connections)

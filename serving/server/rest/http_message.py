@@ -90,9 +90,9 @@ class Answer:
     num_rows: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class AnsweredRequest:
-    """What observers are told: nothing of the records.
+    """What observers are told; they keep nothing of it (frozen, it costs more).
 
     Attributes:
         request: As it came.

@@ -14,6 +14,7 @@ Source: rapidjson/prettywriter.h; tensorflow_serving/util/json_tensor.cc.
 
 import base64
 import math
+import re
 from collections.abc import Sequence
 from json.encoder import encode_basestring
 from typing import Any
@@ -24,12 +25,20 @@ from serving.server.rest.decimals import float_texts
 from serving.server.status import Code, ServingError
 
 _INDENT = "    "
+_ESCAPE = re.compile(r"\\(?:u[0-9a-f]{4}|.)")
 _PRINTED_WHOLE = {"int8", "int16", "int32", "int64", "uint8", "uint32", "uint64"}
 
 
 def string_text(text: str) -> str:
     """Returns a JSON string; text that is not ASCII stays as it is."""
-    return encode_basestring(text)
+    written = encode_basestring(text)
+    # RapidJSON writes the digits of an escape in capitals.
+    return _ESCAPE.sub(_capitals, written) if "\\u" in written else written
+
+
+def _capitals(match: re.Match[str]) -> str:
+    escape = match.group()
+    return rf"\u{escape[2:].upper()}" if escape[1] == "u" else escape
 
 
 def element_texts(

@@ -9,6 +9,7 @@ as {"b64": …}.
 Source: tensorflow_serving/util/json_tensor.cc, MakeJsonFromTensors.
 """
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -57,15 +58,23 @@ def _row_format(arrays: list[tuple[str, npt.NDArray[Any]]]) -> str:
             depth + values.ndim - 1,
             as_base64=name.endswith(_BYTES_SUFFIX),
         )
-        columns.append(one_line_lists(texts, values.shape[1:], num_rows))
+        if values.ndim > 1:
+            texts = one_line_lists(texts, values.shape[1:], num_rows)
+        columns.append(texts)
     if not num_rows:
         return '{\n    "predictions": []\n}'
     if not is_object:
         return f'{{\n    "predictions": [{", ".join(columns[0])}\n    ]\n}}'
-    names = [(name.replace("%", "%%"), "%s") for name, _ in arrays]
-    pattern = pretty_object(names, _LIST_DEPTH)
+    pattern = _row_pattern(tuple([name for name, _ in arrays]))
     rows = ",\n        ".join([pattern % row for row in zip(*columns, strict=True)])
     return f'{{\n    "predictions": [\n        {rows}\n    ]\n}}'
+
+
+@functools.lru_cache(maxsize=1024)
+def _row_pattern(names: tuple[str, ...]) -> str:
+    """Returns a row's object with %s for every value."""
+    members = [(name.replace("%", "%%"), "%s") for name in names]
+    return pretty_object(members, _LIST_DEPTH)
 
 
 def _batch_size(arrays: list[tuple[str, npt.NDArray[Any]]]) -> int:

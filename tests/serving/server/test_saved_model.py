@@ -274,3 +274,24 @@ def test_model_that_cannot_be_loaded_says_why(linear_model, tmp_path, damage):
         GraphSession(copy)
     assert error.value.message
     assert "\n" not in error.value.message
+
+
+def test_graph_without_loops_may_run_on_the_event_loop(linear_model, tmp_path):
+    assert GraphSession(linear_model).ends_surely
+    assert not GraphSession(small_models.write_loop(tmp_path / "1")).ends_surely
+
+
+def test_loop_inside_a_function_is_found(tmp_path):
+    import tensorflow as tf
+
+    class Doubling(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+        def double(self, x):
+            [y] = tf.while_loop(
+                lambda y: tf.reduce_any(y < 100), lambda y: [y * 2], [x]
+            )
+            return {"y": y}
+
+    model = Doubling()
+    tf.saved_model.save(model, str(tmp_path / "1"), signatures=model.double)
+    assert not GraphSession(tmp_path / "1").ends_surely
