@@ -77,9 +77,6 @@ class ModelApi:
             request, plan, self._options.max_instances
         )
         answer.num_rows = _num_rows(inputs)
-        fault = self._options.check_inputs(servable, name, inputs)
-        if fault is not None:
-            raise ServingError(Code.INVALID_ARGUMENT, fault)
         outputs = await servable.run(name, inputs)
         answer.body = predict_answer(outputs, is_row_format=is_row_format)
 

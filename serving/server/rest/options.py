@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from serving.server.core import Arrays, Servable
+from serving.server.core import Servable
 from serving.server.rest.http_message import AnsweredRequest
 
 
@@ -14,11 +14,6 @@ def _always() -> bool:
 def _no_null(servable: Servable, signature: str) -> Collection[str]:
     del servable, signature
     return ()
-
-
-def _no_check(servable: Servable, signature: str, inputs: Arrays) -> str | None:
-    del servable, signature, inputs
-    return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,8 +42,6 @@ class RestOptions:
         is_ready: Whether /readyz says 200.
         nullable_inputs: Of a version's signature, the inputs whose null means
             missing: NaN, or "" for text. bundle contracts: the raw features.
-        check_inputs: What is wrong with a request's arrays, in words that name field,
-            found and expected; None: nothing.
         observers: Called with every answered request; they must not wait or raise.
     """
 
@@ -69,5 +62,4 @@ class RestOptions:
     metrics_page: Callable[[], bytes] | None = None
     is_ready: Callable[[], bool] = _always
     nullable_inputs: Callable[[Servable, str], Collection[str]] = _no_null
-    check_inputs: Callable[[Servable, str, Arrays], str | None] = _no_check
     observers: tuple[Callable[[AnsweredRequest], None], ...] = ()

@@ -33,12 +33,6 @@ def nullable(servable, signature):
     return ("x",) if is_under_contract else ()
 
 
-def check(servable, signature, inputs):
-    if servable.name == "half_plus_two" and (inputs["x"] == 99).any():
-        return f"x of {signature} is 99; expected less"
-    return None
-
-
 @pytest.fixture(scope="module")
 def seen():
     return []
@@ -68,7 +62,6 @@ def server(seen):
         "observers": (seen.append,),
         "max_instances": 50,
         "nullable_inputs": nullable,
-        "check_inputs": check,
     }
     with running(backend, **options) as found:
         yield found
@@ -125,7 +118,6 @@ def test_classify_and_regress(client):
         (PREDICT, b"{", 400, "JSON Parse error: "),
         (PREDICT, b'{"instances": ["x"]}', 400, "not of expected type: float"),
         (PREDICT, b'{"instances": [null]}', 400, "Type: Null is not of expected"),
-        (PREDICT, b'{"instances": [99]}', 400, "serving_default is 99; expected"),
         (PREDICT, b'{"signature_name": "no", "instances": [1]}', 400,
          'Serving signature name: "no" not found in signature def'),
         (PREDICT, json.dumps({"instances": [1] * 51}).encode(), 400, "at most 50"),

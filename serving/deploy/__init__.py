@@ -1,0 +1,1 @@
+"""Everything to run tensorflow_model_server in production, generated from a bundle."""

@@ -1,0 +1,1 @@
+"""Programs that are copied into a deployment's folder and run there by themselves."""
