@@ -10,6 +10,7 @@ import yaml
 
 from pipeline.bundle_commands import verify
 from pipeline.chaos_command import chaos
+from pipeline.deploy_command import deploy
 from pipeline.lineage_command import lineage
 from pipeline.score_command import score
 from pipeline.serve_command import serve
@@ -51,6 +52,14 @@ def run(
             help="Overrides one setting of the YAML file; may be given several times.",
         ),
     ] = None,
+    server_binary: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="The tensorflow_model_server that the model is tried in, instead of "
+            "deployment.server_binary.",
+        ),
+    ] = None,
 ) -> None:
     """Runs the DAG once: ends with a pushed model, or says why not.
 
@@ -61,12 +70,13 @@ def run(
     from pipeline.terminal import Progress, make_console, print_outcome
 
     console = make_console()
+    overrides = parse_settings(settings or [])
+    if server_binary is not None:
+        overrides["deployment.server_binary"] = str(server_binary.absolute())
     # SIGTERM ends a run as Ctrl-C does: cleanly.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Progress(console) as progress:
-        record = run_pipeline(
-            find_config(pipeline), parse_settings(settings or []), progress
-        )
+        record = run_pipeline(find_config(pipeline), overrides, progress)
     print_outcome(console, record, read_outcome(record))
     raise typer.Exit(record.exit_code or 0)
 
@@ -137,7 +147,17 @@ def doctor() -> None:
     raise typer.Exit(0 if report.can_run_main_job else 1)
 
 
-for command in (verify, chaos, score, serve, versions, promote, rollback, lineage):
+for command in (
+    verify,
+    chaos,
+    score,
+    serve,
+    deploy,
+    versions,
+    promote,
+    rollback,
+    lineage,
+):
     app.command()(command)
 
 

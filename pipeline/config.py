@@ -170,5 +170,10 @@ def _with_absolute_paths(config: PipelineConfig, root: Path) -> PipelineConfig:
         deployment=dataclasses.replace(
             config.deployment,
             model_base_path=absolute(config.deployment.model_base_path),
+            server_binary=(
+                absolute(config.deployment.server_binary)
+                if config.deployment.server_binary
+                else None
+            ),
         ),
     )

@@ -51,6 +51,7 @@ def check_config(config: PipelineConfig) -> None:
         problems += _feature_problems(config, schema)
     problems += _code_problems(config)
     problems += _folder_problems(config)
+    problems += _binary_problems(config.deployment.server_binary)
     if problems:
         raise PreflightError(problems)
 
@@ -199,6 +200,16 @@ def _folder_problems(config: PipelineConfig) -> Iterator[str]:
                 f"{config.min_free_disk_gib:.1f} GiB (min_free_disk_gib). Free some "
                 "space or choose another folder."
             )
+
+
+def _binary_problems(path: str | None) -> Iterator[str]:
+    if path is None or (Path(path).is_file() and os.access(path, os.X_OK)):
+        return
+    problem = "is not executable" if Path(path).is_file() else "is no file"
+    yield (
+        f"deployment.server_binary is {path!r}, which {problem}; expected a "
+        "tensorflow_model_server, or null for the one on PATH or our own."
+    )
 
 
 def _nearest_existing(path: Path) -> Path:

@@ -359,10 +359,13 @@ class DeploymentConfig:
         model_base_path: TF Serving's base folder: `{model_base_path}/{name}/{version}`.
         golden_rows: Real rows at most, 1 to 256, that travel with the model: whoever
             loads it replays them.
+        server_binary: Path of the tensorflow_model_server that the model is tried in.
+            None: the one on PATH, else our own server.
     """
 
     model_base_path: str
     golden_rows: int = 256
+    server_binary: str | None = None
 
     def __post_init__(self) -> None:
         require_at_least("golden_rows", self.golden_rows, 1)

@@ -1,70 +1,55 @@
-"""Tries a model that has no contract yet, in a process that is nothing but a server.
+"""Looks into a model that has no contract yet, in a process with nothing else in it.
 
     python -m serving.load_check MODEL_DIR EXTRAS_DIR
 
-EXTRAS_DIR holds `assets.extra/` with golden_batch.json, schema.pbtxt and
-tf_serving_warmup_requests, as the bundle will. The model is loaded as TF Serving does,
-warmed up as TF Serving does, replays the golden batch, and answers single rows
-against the clock. The last line of standard output is a JSON report; the exit code is 0
-if every check passed and 5 if the model is refused.
+EXTRAS_DIR holds `assets.extra/` with golden_batch.json and schema.pbtxt, as the bundle
+will. What no client of a server can see is looked at here: ops in the graph that run
+foreign code, signatures that are missing, transformed features, whether two identical
+calls give the same bits. The model is loaded as TF Serving does. serving.server_check
+runs this beside a server that does load it, and asks that server.
+
+The last line of standard output is a JSON report; the exit code is 0 if every check
+passed and 5 if the model is refused.
 """
 
 import argparse
 import dataclasses
 import functools
 import json
-import resource
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from serving.bundle import golden_batch, layout, model_guards, schema_file, warmup
+from serving.bundle import golden_batch, layout, model_guards, schema_file
 from serving.bundle.contract import RawFeature
 from serving.bundle.errors import BundleRefusedError
 from serving.bundle.golden_batch import GoldenBatch
 from serving.bundle.view import BundleView
 from serving.lean_tensorflow import preload_tensorflow
-from serving.session_model import (
-    EXAMPLES_SIGNATURE,
-    NAMED_SIGNATURE,
-    ModelRefusedError,
-    SessionModel,
-)
+from serving.session_model import EXAMPLES_SIGNATURE, ModelRefusedError
 
 REFUSED_EXIT_CODE = BundleRefusedError.exit_code
-_TIMED_CALLS = 200
 _PROBABILITY = "probability"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LoadReport:
-    """What the check saw.
+class LookReport:
+    """What the look saw.
 
     Attributes:
         is_servable: True if every check passed.
         reason: Why not, in words; "" if it is.
         rows: Golden rows replayed.
-        load_s: Seconds to load the model, TensorFlow's import left out.
-        warmup_s: Seconds to replay the warm-up requests.
-        latency_ms: Of one row through `serving_default` after the warm-up: "p50" and
-            "p99" of 200 calls, in milliseconds.
-        memory_bytes: Largest resident size of the process, TensorFlow included.
         signatures: Signature name to its sorted input and output names.
     """
 
     is_servable: bool
     reason: str
     rows: int = 0
-    load_s: float = 0.0
-    warmup_s: float = 0.0
-    latency_ms: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    memory_bytes: int = 0
     signatures: Mapping[str, Mapping[str, Sequence[str]]] = dataclasses.field(
         default_factory=dict
     )
@@ -96,8 +81,8 @@ class Candidate(BundleView):
         return schema_file.raw_features(self.schema, self.golden.raw_features)
 
 
-def check_model(model_dir: Path, extras: Path) -> LoadReport:
-    """Loads a model, warms it up and replays its golden batch.
+def check_model(model_dir: Path, extras: Path) -> LookReport:
+    """Loads a model and replays its golden batch through every signature.
 
     Args:
         model_dir: A SavedModel directory.
@@ -106,7 +91,7 @@ def check_model(model_dir: Path, extras: Path) -> LoadReport:
     Raises:
         BundleRefusedError: A signature is missing or fails, answers change from call
             to call or are not those of the golden batch, or one is no probability.
-        ModelRefusedError: The loader rejects the model, or a warm-up request fails.
+        ModelRefusedError: The loader rejects the model.
     """
     candidate = Candidate(path=model_dir, extras=extras)
     model_guards.graph(candidate)
@@ -118,21 +103,13 @@ def check_model(model_dir: Path, extras: Path) -> LoadReport:
                 f"signature {name!r} is missing; the model has "
                 f"{', '.join(sorted(model.signatures)) or 'none'}.",
             )
-    started = time.monotonic()
-    for request in warmup.read_warmup_file(extras):
-        model.call(request.signature, request.inputs)
-    warmup_s = time.monotonic() - started
     model_guards.determinism(candidate)
     _check_probability(candidate.answers[EXAMPLES_SIGNATURE])
     model_guards.golden_batch(candidate)
-    return LoadReport(
+    return LookReport(
         is_servable=True,
         reason="",
         rows=len(candidate.golden.rows),
-        load_s=round(model.load_s, 3),
-        warmup_s=round(warmup_s, 3),
-        latency_ms=_latency_ms(model, candidate.inputs[NAMED_SIGNATURE]),
-        memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         signatures={
             name: {
                 "inputs": sorted(definition.inputs),
@@ -160,21 +137,6 @@ def _check_probability(answers: Mapping[str, npt.NDArray[Any]]) -> None:
         )
 
 
-def _latency_ms(
-    model: SessionModel, inputs: Mapping[str, npt.NDArray[Any]]
-) -> dict[str, float]:
-    one_row = {name: values[:1] for name, values in inputs.items()}
-    times = []
-    for _ in range(_TIMED_CALLS):
-        started = time.perf_counter()
-        model.call(NAMED_SIGNATURE, one_row)
-        times.append(time.perf_counter() - started)
-    return {
-        f"p{percent}": round(float(np.percentile(times, percent)) * 1000, 3)
-        for percent in (50, 99)
-    }
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Checks one model; prints the report and returns the exit code."""
     parser = argparse.ArgumentParser(prog="serving.load_check", description=__doc__)
@@ -187,9 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         report = check_model(options.model_dir, options.extras_dir)
     except BundleRefusedError as error:
-        report = LoadReport(is_servable=False, reason=error.reason)
+        report = LookReport(is_servable=False, reason=error.reason)
     except ModelRefusedError as error:
-        report = LoadReport(is_servable=False, reason=str(error))
+        report = LookReport(is_servable=False, reason=str(error))
     sys.stdout.write(json.dumps(dataclasses.asdict(report)) + "\n")
     return 0 if report.is_servable else REFUSED_EXIT_CODE
 

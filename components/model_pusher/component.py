@@ -26,6 +26,7 @@ from components.golden_batch_gen.artifact import GoldenRows
 from components.model_pusher.assemble import Papers, assemble
 from components.model_pusher.describe_model import Origin, parse_code, parse_spans
 from components.model_pusher.publish import publish
+from components.serving_validator.write_blessing import read_measurements
 from serving.bundle.contract import RunOrigin, read_contract
 from serving.versions.ledger import Author
 
@@ -56,7 +57,8 @@ def ModelPusher(
         model: The exported model.
         model_blessing: Custom property `blessed` must be 1; its verdict goes into the
             contract.
-        infra_blessing: Custom property `blessed` must be 1.
+        infra_blessing: Custom property `blessed` must be 1; the measurements in its
+            report go into the contract.
         golden_rows: From GoldenBatchGen; becomes the bundle's assets.extra/.
         statistics: Those of split "train" go into the bundle.
         examples: Read for their row counts.
@@ -116,6 +118,7 @@ def ModelPusher(
             "unlabelled": examples.get_int_custom_property("unlabelled"),
         },
         verdict=json.loads(verdict),
+        serving=read_measurements(infra_blessing.uri),
     )
     papers = Papers(
         golden_rows=Path(golden_rows.uri),

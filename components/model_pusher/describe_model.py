@@ -19,6 +19,7 @@ from serving.bundle.contract import (
     Metric,
     ModelIdentity,
     RunOrigin,
+    ServingMeasurements,
     Span,
     ThresholdCheck,
     TransformedFeature,
@@ -43,6 +44,7 @@ class Origin:
         spans: Spans that were read.
         num_rows: "train", "eval" and "unlabelled" to rows.
         verdict: verdict.json of the quality gate.
+        serving: What the serving validator measured; None: nobody measured.
     """
 
     model_name: str
@@ -52,6 +54,7 @@ class Origin:
     spans: tuple[Span, ...]
     num_rows: Mapping[str, int]
     verdict: Mapping[str, Any]
+    serving: ServingMeasurements | None = None
 
 
 def parse_spans(text: str) -> tuple[Span, ...]:
@@ -111,6 +114,7 @@ def describe_model(bundle: Path, version: int, origin: Origin) -> Contract:
         schema_fingerprint=schema_file.schema_fingerprint(schema),
         library_versions=installed_versions(),
         evaluation=describe_evaluation(origin.verdict),
+        serving=origin.serving,
     )
 
 

@@ -1,9 +1,10 @@
-"""ServingValidator: the exported model answers its golden batch in a fresh process."""
+"""ServingValidator: a server of its own answers the golden batch with the model."""
 
-import json
-from pathlib import Path
-
-from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact
+from tfx.dsl.component.experimental.annotations import (
+    InputArtifact,
+    OutputArtifact,
+    Parameter,
+)
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import InfraBlessing, Model
 
@@ -12,8 +13,7 @@ from tfx.utils import path_utils
 
 from components.golden_batch_gen.artifact import GoldenRows
 from components.serving_validator.fresh_process import check_in_fresh_process
-
-REPORT_FILE = "load_report.json"
+from components.serving_validator.write_blessing import write_blessing
 
 
 @component
@@ -21,17 +21,20 @@ def ServingValidator(
     model: InputArtifact[Model],
     golden_rows: InputArtifact[GoldenRows],
     blessing: OutputArtifact[InfraBlessing],
+    server_binary: Parameter[str] = "",
 ) -> None:
-    """Blesses a model that TF Serving's own loader can load and run.
+    """Blesses a model that a model server loads, and answers with as it must.
 
     Args:
         model: The exported model; reads its SavedModel.
         golden_rows: Rows to replay and warm-up requests, from GoldenBatchGen.
         blessing: TFX's own InfraBlessing: {uri}/INFRA_BLESSED or
             {uri}/INFRA_NOT_BLESSED (empty) and {uri}/load_report.json. Custom
-            properties `blessed` (1 or 0), as Pusher reads it, `reason` (text), and of
-            a blessed model `load_s`, `warmup_s`, `latency_p50_ms` (float) and
-            `memory_bytes` (int).
+            properties `blessed` (1 or 0), as Pusher reads it, `reason` and `server`
+            (text), and of a blessed model `load_s`, `warmup_s`, `latency_p50_ms`,
+            `latency_p99_ms` (float) and `memory_bytes` (int).
+        server_binary: Path of the tensorflow_model_server that judges; "": the one on
+            PATH, else our own server.
 
     Raises:
         OSError: The report cannot be written.
@@ -43,18 +46,6 @@ def ServingValidator(
         )
     """
     report = check_in_fresh_process(
-        path_utils.serving_model_path(model.uri), golden_rows.uri
+        path_utils.serving_model_path(model.uri), golden_rows.uri, server_binary
     )
-    is_blessed = bool(report["is_servable"])
-    marker = "INFRA_BLESSED" if is_blessed else "INFRA_NOT_BLESSED"
-    (Path(blessing.uri) / marker).touch()
-    (Path(blessing.uri) / REPORT_FILE).write_text(json.dumps(report, indent=1))
-    blessing.set_int_custom_property("blessed", int(is_blessed))
-    blessing.set_string_custom_property("reason", report["reason"])
-    if is_blessed:
-        blessing.set_float_custom_property("load_s", report["load_s"])
-        blessing.set_float_custom_property("warmup_s", report["warmup_s"])
-        blessing.set_float_custom_property(
-            "latency_p50_ms", report["latency_ms"]["p50"]
-        )
-        blessing.set_int_custom_property("memory_bytes", report["memory_bytes"])
+    write_blessing(blessing, report)

@@ -8,6 +8,7 @@ from components.golden_batch_gen.component import GoldenBatchGen
 from components.model_pusher.component import ModelPusher
 from components.serving_validator.component import ServingValidator
 from pipeline.dag_inputs import DagInputs
+from serving.server_check.server_binary import find_server_binary
 
 
 class ServingCheck(NamedTuple):
@@ -20,9 +21,10 @@ class ServingCheck(NamedTuple):
 def create_serving_check(
     inputs: DagInputs, *, examples: Any, schema: Any, transform_graph: Any, model: Any
 ) -> ServingCheck:
-    """Chooses golden rows and replays them in a fresh process.
+    """Chooses golden rows and replays them in a server of its own.
 
-    It is cheap, so it runs before Evaluator.
+    It is cheap, so it runs before Evaluator. Which server judges is settled here, so
+    that a verdict is not taken from the cache when PATH has another one.
     """
     golden_batch_gen = GoldenBatchGen(
         examples=examples,
@@ -34,7 +36,9 @@ def create_serving_check(
         max_rows=inputs.config.deployment.golden_rows,
     ).with_id("golden_batch_gen")
     serving_validator = ServingValidator(
-        model=model, golden_rows=golden_batch_gen.outputs["golden_rows"]
+        model=model,
+        golden_rows=golden_batch_gen.outputs["golden_rows"],
+        server_binary=find_server_binary(inputs.config.deployment.server_binary),
     ).with_id("serving_validator")
     return ServingCheck(golden_batch_gen, serving_validator)
 

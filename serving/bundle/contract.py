@@ -1,6 +1,6 @@
 """contract.json: what a model is, where it comes from, and every file it is made of.
 
-    {"format": "slipway-bundle", "format_version": 1,
+    {"format": "slipway-bundle", "format_version": 2,
      "model": {"name", "version", "pushed_at", "model_digest"},
      "run": {"pipeline", "run_id", "code": {"commit", "is_modified"}},
      "data": {"spans": [{"span", "digest", "num_rows"}], "num_train_rows", …},
@@ -10,6 +10,7 @@
      "signatures": {"serving_default": {"inputs": […], "outputs": […]}, …},
      "schema_fingerprint": "…", "library_versions": {"tensorflow": "2.21.0", …},
      "evaluation": {"verdict", "metrics", "checks", …},
+     "serving": {"server", "load_s", "memory_bytes", "batches", …},
      "files": [{"path", "size_bytes", "sha256"}, …],
      "contract_digest": "…"}
 
@@ -18,7 +19,7 @@ identity, is the SHA-256 over this file's own bytes with the 64 digits of the di
 written as zeros: with it no byte of the bundle can change unseen.
 
 Later readers must read every format_version written before; one newer than
-FORMAT_VERSION is refused.
+FORMAT_VERSION is refused. Version 2 added `serving`, null where nobody measured.
 """
 
 import dataclasses
@@ -28,212 +29,64 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from serving.bundle import layout
 from serving.bundle.errors import BundleRefusedError
+from serving.bundle.evaluation import Evaluation, Metric, ThresholdCheck
+from serving.bundle.interface import (
+    LabelContract,
+    RawFeature,
+    SignatureContract,
+    TensorContract,
+    TransformedFeature,
+)
+from serving.bundle.measurements import BatchTime, ServingMeasurements
+from serving.bundle.origin import (
+    CodeRevision,
+    DataOrigin,
+    ModelIdentity,
+    RunOrigin,
+    Span,
+)
 from serving.bundle.strict_json import FormatError, decode, parse_json
 
+# The parts come with the whole, so that a reader needs one import.
+__all__ = [
+    "FORMAT",
+    "FORMAT_VERSION",
+    "BatchTime",
+    "BundleFile",
+    "CodeRevision",
+    "Contract",
+    "DataOrigin",
+    "Evaluation",
+    "LabelContract",
+    "Metric",
+    "ModelIdentity",
+    "RawFeature",
+    "RunOrigin",
+    "SealedContract",
+    "ServingMeasurements",
+    "SignatureContract",
+    "Span",
+    "TensorContract",
+    "ThresholdCheck",
+    "TransformedFeature",
+    "decode_contract",
+    "encode_contract",
+    "read_contract",
+]
+
 FORMAT = "slipway-bundle"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _STRICT = {"extra": "forbid"}
 _NO_DIGEST = "0" * 64
 _DIGEST = re.compile(rb'\n "contract_digest": "([0-9a-f]{64})"\n\}\n\Z')
 _IDENTITY = "identity"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ModelIdentity:
-    """Which model this is.
-
-    Attributes:
-        name: Its folder under the model base path.
-        version: TF Serving's version number, >= 1.
-        pushed_at: ISO 8601, UTC.
-        model_digest: SHA-256 over what TF Serving reads; see layout.model_digest.
-    """
-
-    __pydantic_config__: ClassVar[Any] = _STRICT
-    name: str
-    version: int
-    pushed_at: str
-    model_digest: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CodeRevision:
-    """The sources that made the model.
-
-    Attributes:
-        commit: Git's commit id; None where the project is no git checkout.
-        is_modified: Whether tracked files differed from that commit.
-    """
-
-    __pydantic_config__: ClassVar[Any] = _STRICT
-    commit: str | None
-    is_modified: bool | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunOrigin:
-    """The run that trained the model."""
-
-    __pydantic_config__: ClassVar[Any] = _STRICT
-    pipeline: str
-    run_id: str
-    code: CodeRevision
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Span:
-    """One span of data the run read.
-
-    Attributes:
-        span: Its number, >= 1.
-        digest: SHA-256 over its files, as its manifest has it.
-        num_rows: Rows in its files.
-    """
-
-    __pydantic_config__: ClassVar[Any] = _STRICT
-    span: int
-    digest: str
-    num_rows: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DataOrigin:
-    """The rows the model was trained and judged on.
-
-    Attributes:
-        spans: In order of their numbers.
-        num_train_rows, num_eval_rows: Rows of the two splits.
-        num_unlabelled_rows: Rows left out for want of a label.
-    """
-
-    __pydantic_config__: ClassVar[Any] = _STRICT
-    spans: tuple[Span, ...]
-    num_train_rows: int
-    num_eval_rows: int
-    num_unlabelled_rows: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LabelContract:
-    """What is predicted.
-
-    Attributes:
-        name: The label's column in training data; no request holds it.
-        classes: Values of output `label`, from low to high probability.
-    """
-
-    __pydantic_config__: ClassVar[Any] = _STRICT
-    name: str
-    classes: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RawFeature:
-    """One feature as a request holds it.
-
-    Attributes:
-        name: Its column, and the named tensor of `serving_default`.
-        dtype: Of that tensor.
-        example_type: Its kind in a tf.Example of `serving_examples`.
-        missing: How `serving_default` is told that it is missing: "NaN", or "" for
-            text. In a tf.Example a missing feature is absent; in JSON it is null.
-    """
-
-    __pydantic_config__: ClassVar[Any] = _STRICT
-    name: str
-    dtype: Literal["float32", "string"]
-    example_type: Literal["INT", "FLOAT", "BYTES"]
-    missing: Literal["NaN", ""]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TransformedFeature:
-    """One feature as the network sees it; dtype is TensorFlow's name."""
-
-    __pydantic_config__: ClassVar[Any] = _STRICT
-    name: str
-    dtype: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TensorContract:
-    """One input or output of a signature.
-
-    Attributes:
-        name: Its key in the signature.
-        dtype: TensorFlow's name, such as "float32", "string".
-        shape: Sizes; -1 where any size is accepted. None: unknown rank.
-    """
-
-    __pydantic_config__: ClassVar[Any] = _STRICT
-    name: str
-    dtype: str
-    shape: tuple[int, ...] | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SignatureContract:
-    """What a signature takes and gives, by name in alphabetical order."""
-
-    __pydantic_config__: ClassVar[Any] = _STRICT
-    inputs: tuple[TensorContract, ...]
-    outputs: tuple[TensorContract, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Metric:
-    """One metric on all evaluation rows.
-
-    Attributes:
-        name: Such as "auc".
-        value: None where it could not be computed.
-        low, high: Confidence interval; None where there is no method.
-        method: How the interval was computed; None likewise.
-    """
-
-    __pydantic_config__: ClassVar[Any] = _STRICT
-    name: str
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    method: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ThresholdCheck:
-    """One bound the model was held against.
-
-    Attributes:
-        sentence: Metric, slice, value and limit in words.
-        is_met: Whether the bound holds.
-    """
-
-    __pydantic_config__: ClassVar[Any] = _STRICT
-    sentence: str
-    is_met: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Evaluation:
-    """How the model was judged.
-
-    Attributes:
-        verdict: The quality gate's sentence.
-        confidence: Level of the intervals, in (0, 1).
-        metrics: On all evaluation rows.
-        checks: Every bound.
-    """
-
-    __pydantic_config__: ClassVar[Any] = _STRICT
-    verdict: str
-    confidence: float
-    metrics: tuple[Metric, ...]
-    checks: tuple[ThresholdCheck, ...]
+# Field to the format_version that brought it.
+_SINCE = {"serving": 2}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -263,6 +116,7 @@ class Contract:
         signatures: Signature name to its tensors.
         schema_fingerprint: See schema_file.schema_fingerprint.
         library_versions: PyPI name, or "python", to the version that trained.
+        serving: What the ServingValidator's server measured; None: nobody measured.
         files: Every file but contract.json, by path.
     """
 
@@ -278,6 +132,7 @@ class Contract:
     schema_fingerprint: str
     library_versions: Mapping[str, str]
     evaluation: Evaluation
+    serving: ServingMeasurements | None = None
     files: tuple[BundleFile, ...] = ()
 
     @property
@@ -327,9 +182,11 @@ def decode_contract(text: bytes) -> SealedContract:
         raise BundleRefusedError(_IDENTITY, f"{layout.CONTRACT}: {error}") from error
     _check_format(document)
     digest = _checked_digest(text)
+    version = document["format_version"]
     for name in ("format", "format_version", "contract_digest"):
         del document[name]
     try:
+        _check_since(document, version)
         return SealedContract(contract=decode(Contract, document), digest=digest)
     except FormatError as error:
         raise BundleRefusedError("format", f"{layout.CONTRACT}: {error}") from error
@@ -371,6 +228,18 @@ def _check_format(document: Mapping[str, Any]) -> None:
             f"{layout.CONTRACT} has format_version {version}; this slipway reads up "
             f"to {FORMAT_VERSION}. Upgrade slipway.",
         )
+
+
+def _check_since(document: Mapping[str, Any], version: int) -> None:
+    """A version's documents hold all of its fields and none of a later one's."""
+    for name, since in _SINCE.items():
+        if version < since and name in document:
+            raise FormatError(
+                f"field {name!r} is not known before format_version {since}; this is "
+                f"{version}."
+            )
+        if version >= since and name not in document:
+            raise FormatError(f"field {name!r} is missing.")
 
 
 def _checked_digest(text: bytes) -> str:

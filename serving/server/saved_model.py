@@ -94,6 +94,9 @@ class SavedModelServable:
         self._runtime = runtime
         self._is_row_wise: dict[str, bool] = {}
         self._batchers: dict[_BatcherKey, Batcher] = {}
+        # A callable's first call optimizes the graph, for up to a second: what the
+        # warm-up called stays.
+        self._calls: dict[tuple[str, tuple[str, ...]], Any] = {}
         self._layouts: dict[tuple[str, RowLayout], bool] = {}
         self._lock = threading.Lock()
         self._finalizer: weakref.finalize[..., Any] | None = None
@@ -207,7 +210,10 @@ class SavedModelServable:
             described.name, self._runtime.batches_unproven
         )
         is_batched = is_row_wise and _may_be_batched(described)
-        call = self._graph.callable_for(described.name, names)
+        call = self._calls.get((described.name, names))
+        if call is None:
+            call = self._graph.callable_for(described.name, names)
+            self._calls[described.name, names] = call
         return Batcher(
             call if layout is None else _unpacking(call, layout),
             self._runtime.batching if is_batched else NO_BATCHING,

@@ -114,13 +114,16 @@ def test_golden_rows_are_at_most_256_and_have_both_answers(bundle):
     assert set(golden.expected_output("label")) == {"on_time", "late"}
 
 
-def test_serving_validator_recorded_what_serving_costs(bundle, project):
-    del bundle
+def test_contract_has_what_the_serving_validator_measured(bundle, project):
     blessing = project.last_run().node("serving_validator").output("blessing")
     report = json.loads((Path(blessing.uri) / "load_report.json").read_text())
-    for name in ("load_s", "warmup_s", "memory_bytes"):
-        assert blessing.properties[name] == report[name] > 0
-    assert blessing.properties["latency_p50_ms"] == report["latency_ms"]["p50"] > 0
+    serving = read_contract(bundle).contract.serving
+    assert serving is not None
+    assert serving.server == blessing.properties["server"]
+    for name in ("load_s", "warmup_s", "latency_p50_ms", "memory_bytes"):
+        measured = getattr(serving, name)
+        assert blessing.properties[name] == report["serving"][name] == measured > 0
+    assert report["load"]["num_rest"] > 0
 
 
 def test_scored_file_leads_back_to_the_run(bundle, project, tmp_path):

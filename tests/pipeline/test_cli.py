@@ -122,6 +122,23 @@ def test_every_help_text_has_an_example(command):
     assert "Example:" in CliRunner().invoke(app, [command, "--help"]).output
 
 
+def test_server_binary_is_relative_to_where_the_command_runs(monkeypatch, tmp_path):
+    seen = {}
+
+    def runs(_config_path, overrides, _listener):
+        seen.update(overrides)
+        raise ConfigError("seen enough")
+
+    monkeypatch.setattr("pipeline.run_pipeline.run_pipeline", runs)
+    monkeypatch.chdir(tmp_path)
+    arguments = ["run", "flights", "--set", "seed=7", "--server-binary", "bin/server"]
+    CliRunner().invoke(app, arguments)
+    assert seen == {
+        "seed": 7,
+        "deployment.server_binary": str(tmp_path / "bin" / "server"),
+    }
+
+
 def test_part_that_is_not_installed_is_named(monkeypatch, capsys):
     # A client-side installation has no pyarrow, which reading spans needs.
     monkeypatch.setitem(sys.modules, "data.spans", None)

@@ -88,6 +88,13 @@ def paths_of(config: PipelineConfig) -> list[str]:
     ]
 
 
+def test_server_binary_is_none_or_an_absolute_path(tmp_path):
+    path = write(tmp_path)
+    assert load_config(path).deployment.server_binary is None
+    named = load_config(path, {"deployment.server_binary": "bin/server"})
+    assert named.deployment.server_binary == str(tmp_path / "bin/server")
+
+
 def test_overrides_lie_over_the_file(tmp_path):
     overrides = {"data.spans.last": 6, "seed": 7, "train.hyperparameters.units": [8]}
 

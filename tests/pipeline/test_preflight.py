@@ -116,6 +116,25 @@ def test_setting_that_leads_nowhere_is_named(project, problems_of, overrides, me
     assert problems_of(check_config, project.load(**overrides)) == (message,)
 
 
+@pytest.mark.parametrize(
+    ("mode", "problem"), [(None, "is no file"), (0o644, "is not executable")]
+)
+def test_server_binary_that_cannot_run_is_named(project, problems_of, mode, problem):
+    if mode is not None:
+        project.write("server", "#!/bin/sh").chmod(mode)
+    path = project.folder / "server"
+    assert problems_of(
+        check_config, project.load(deployment__server_binary="server")
+    ) == (
+        (
+            f"deployment.server_binary is {str(path)!r}, which {problem}; expected a "
+            "tensorflow_model_server, or null for the one on PATH or our own."
+        ),
+    )
+    project.write("server", "#!/bin/sh").chmod(0o755)
+    check_config(project.load(deployment__server_binary="server"))
+
+
 def test_tuner_is_not_looked_for_unless_tuning_is_enabled(project):
     check_config(project.load(tune__tuner_fn="no.such.tuner"))
 

@@ -118,10 +118,6 @@ def test_sound_model_is_servable(tmp_path, extras):
 
     assert report.is_servable
     assert report.rows == 4
-    assert 0 < report.latency_ms["p50"] <= report.latency_ms["p99"]
-    assert report.load_s > 0
-    assert report.warmup_s > 0
-    assert report.memory_bytes > 100 << 20  # TensorFlow alone takes more
     assert report.signatures["serving_default"] == {
         "inputs": ["miles", "origin"],
         "outputs": ["label", "probability"],

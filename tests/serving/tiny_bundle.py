@@ -10,6 +10,7 @@ The model says from miles, month and carrier whether a ride comes late:
 Raw rows, statistics, weights and answers are the same on every build.
 """
 
+import dataclasses
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import tensorflow as tf
 
 from serving.bundle import layout, schema_file
 from serving.bundle.contract import (
+    BatchTime,
     CodeRevision,
     Contract,
     DataOrigin,
@@ -27,6 +29,7 @@ from serving.bundle.contract import (
     Metric,
     ModelIdentity,
     RunOrigin,
+    ServingMeasurements,
     Span,
     ThresholdCheck,
     TransformedFeature,
@@ -57,6 +60,19 @@ from tests.serving.tiny_rides import (
 CLASSES = ("on_time", "late")
 FILL_MILES, FILL_MONTH = 80.0, 6.0
 BIAS = -0.35
+MEASURED = ServingMeasurements(
+    server="slipway 0.1.0",
+    load_s=0.9,
+    warmup_s=0.2,
+    memory_bytes=612_368_384,
+    latency_p50_ms=0.6,
+    latency_p99_ms=1.4,
+    batches=(
+        BatchTime(num_rows=1, call_ms=0.6),
+        BatchTime(num_rows=32, call_ms=0.9),
+        BatchTime(num_rows=512, call_ms=3.1),
+    ),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +99,7 @@ def build_tiny_bundle(
     name: str = "rides",
     version: int = 1,
     bias: float = BIAS,
+    serving: ServingMeasurements | None = None,
 ) -> Path:
     """Writes the whole bundle; serving.bundle.verify says OK to it.
 
@@ -91,6 +108,7 @@ def build_tiny_bundle(
         name: Of the model.
         version: Of the model.
         bias: Of its logit: another bias is another model with other answers.
+        serving: What its contract says that a server measured, such as MEASURED.
 
     Returns:
         The folder.
@@ -107,7 +125,7 @@ def build_tiny_bundle(
     contract = tiny_contract(folder, golden, name, version)
     requests = warmup_requests(golden, contract.raw_features)
     write_warmup_file(folder, name, requests)
-    seal(folder, contract)
+    seal(folder, dataclasses.replace(contract, serving=serving))
     return folder
 
 

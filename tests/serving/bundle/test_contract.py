@@ -104,6 +104,53 @@ def test_missing_field_is_named(name):
     )
 
 
+def test_contract_without_measurements_comes_back():
+    document = json.loads(TEXT)
+    document["serving"] = None
+    text = signed(document)
+    sealed = decode_contract(text)
+    assert sealed.contract.serving is None
+    assert encode_contract(sealed.contract) == text
+
+
+def test_format_1_has_no_measurements():
+    document = json.loads(TEXT)
+    document["format_version"] = 1
+    found = refusal(signed(document))
+    assert found.guard == "format"
+    assert found.reason == (
+        f"{layout.CONTRACT}: field 'serving' is not known before format_version 2; "
+        "this is 1."
+    )
+    del document["serving"]
+    assert decode_contract(signed(document)).contract.serving is None
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "telling"),
+    [
+        ("load_s", 0.0, "load_s is 0.0; expected more than 0"),
+        ("warmup_s", -0.1, "warmup_s is -0.1; expected 0 or more"),
+        ("memory_bytes", 0, "memory_bytes is 0; expected more than 0"),
+        ("latency_p50_ms", -1.0, "latency_p50_ms is -1.0; expected more than 0"),
+        ("latency_p99_ms", 0.5, "latency_p99_ms is 0.5; expected at least"),
+        ("batches", [], "batches have [] rows; expected one batch or more"),
+        (
+            "batches",
+            [{"num_rows": rows, "call_ms": 1.0} for rows in (8, 8)],
+            "batches have [8, 8] rows; expected one batch or more, each larger",
+        ),
+        ("batches", [{"num_rows": 0, "call_ms": 1.0}], "num_rows is 0; expected more"),
+        ("batches", [{"num_rows": 1, "call_ms": 0.0}], "call_ms is 0.0; expected more"),
+    ],
+)
+def test_figures_that_nobody_can_have_measured_are_refused(name, wrong, telling):
+    found = refusal(changed(("serving", name), wrong))
+    assert found.guard == "format"
+    assert "field 'serving" in found.reason
+    assert telling in found.reason
+
+
 def test_newer_format_is_refused_whatever_it_holds():
     found = refusal(changed(["format_version"], FORMAT_VERSION + 1))
     assert found.guard == "format"

@@ -26,6 +26,28 @@ def test_kept_bundle_is_ok(version):
         assert found.warnings == ()
 
 
+def test_v1_holds_no_measurements():
+    assert read_contract(BUNDLES / "v1").contract.serving is None
+
+
+def test_v2_says_what_was_measured():
+    serving = read_contract(BUNDLES / "v2").contract.serving
+
+    assert serving is not None
+    assert (serving.server, serving.load_s, serving.warmup_s) == (
+        "slipway 0.1.0",
+        0.9,
+        0.2,
+    )
+    assert serving.memory_bytes == 612_368_384
+    assert (serving.latency_p50_ms, serving.latency_p99_ms) == (0.6, 1.4)
+    assert [(batch.num_rows, batch.call_ms) for batch in serving.batches] == [
+        (1, 0.6),
+        (32, 0.9),
+        (512, 3.1),
+    ]
+
+
 def test_v1_says_what_it_said():
     sealed = read_contract(BUNDLES / "v1")
     contract = sealed.contract

@@ -295,3 +295,15 @@ def test_loop_inside_a_function_is_found(tmp_path):
     model = Doubling()
     tf.saved_model.save(model, str(tmp_path / "1"), signatures=model.double)
     assert not GraphSession(tmp_path / "1").ends_surely
+
+
+def test_what_the_warm_up_called_is_not_made_again(linear_model, runtime):
+    graph = GraphSession(linear_model)
+    made = []
+    make = graph.callable_for
+    graph.callable_for = lambda *facts: made.append(facts) or make(*facts)
+    servable = SavedModelServable("m", 1, graph, runtime)
+    ask(servable, x=floats(1))
+    servable.set_row_wise("serving_default", is_row_wise=True)
+    assert ask(servable, x=floats(2))["y"].tolist() == [3.0]
+    assert len(made) == 1
