@@ -113,17 +113,17 @@ def _dense(
 ) -> dict[str, tf.Tensor]:
     """Returns every column as rank 1, missing values filled.
 
-    All columns of one dtype in one go: what a request of one row costs is the number
-    of operations. A batch whose rows are all missing may come as [batch, 0].
+    A batch whose rows are all missing may come as [batch, 0]: so all columns get the
+    shape [batch, 1].
     """
-    values = list(columns.values())
-    shape = tf.stack([values[0].dense_shape[0], 1])
-    side_by_side = tf.sparse.concat(
-        axis=1,
-        sp_inputs=[tf.SparseTensor(one.indices, one.values, shape) for one in values],
-    )
-    matrix = tf.sparse.to_dense(side_by_side, tf.cast(default, values[0].dtype))
-    return _columns(list(columns), matrix)
+    first = next(iter(columns.values()))
+    shape = tf.stack([first.dense_shape[0], 1])
+    dense = {}
+    for key, column in columns.items():
+        one_column = tf.SparseTensor(column.indices, column.values, shape)
+        filling = tf.cast(default, column.dtype)
+        dense[key] = tf.squeeze(tf.sparse.to_dense(one_column, filling), axis=1)
+    return dense
 
 
 def _numbers(inputs: Raw) -> dict[str, tf.Tensor]:
@@ -234,9 +234,9 @@ def _texts(inputs: Raw, numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor
 
 def _categories(texts: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     keys = features.CATEGORY_KEYS
-    values = tf.stack([texts[key] for key in keys], axis=1)
-    # Add joins texts of different shapes; tf.strings.join does not.
-    tokens = tf.raw_ops.Add(x=tf.constant([[f"{key}=" for key in keys]]), y=values)
+    tokens = tf.stack(
+        [tf.strings.join([f"{key}=", texts[key]]) for key in keys], axis=1
+    )
     indices = tft.compute_and_apply_vocabulary(
         tokens,
         default_value=-1,

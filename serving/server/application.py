@@ -6,28 +6,15 @@ import os
 import signal
 from typing import Any
 
-from serving.server.batching_parameters import (
-    MICRO_BATCHING,
-    NO_BATCHING,
-    TF_SERVING_BATCHING,
-    BatchingParameters,
-    read_batching_parameters,
-)
 from serving.server.config_poller import ConfigPoller
+from serving.server.configuration import Configuration, read_configuration
 from serving.server.flags import ServerFlags
 from serving.server.grpc_server import GrpcOptions, GrpcServer
 from serving.server.metrics import ServerMetrics
-from serving.server.model_config import (
-    ModelConfig,
-    read_model_config_file,
-    single_model,
-)
 from serving.server.model_manager import ManagerOptions, ModelManager
-from serving.server.monitoring_config import read_metrics_path
 from serving.server.rest.server import RestServer
 from serving.server.rest_options import rest_options
 from serving.server.saved_model import Runtime
-from serving.server.ssl_config import read_server_credentials
 from serving.server.status import Code, ServingError
 from serving.server.version_loading import VersionLoader
 from serving.server.worker_pool import WorkerPool
@@ -47,16 +34,25 @@ class Application:
         rest: None: it offers no REST.
     """
 
-    def __init__(self, flags: ServerFlags) -> None:
-        """Reads every configuration file; nothing is loaded and nothing listens yet.
+    def __init__(
+        self, flags: ServerFlags, configuration: Configuration | None = None
+    ) -> None:
+        """Prepares everything; nothing is loaded and nothing listens yet.
+
+        Args:
+            flags: The command line.
+            configuration: What its files say; None: they are read here.
 
         Raises:
             ServingError: INVALID_ARGUMENT: a file cannot be used.
         """
+        configuration = configuration or read_configuration(flags)
         self._flags = flags
-        self._models = _models(flags)
+        self._models = configuration.models
+        self._metrics_path = configuration.metrics_path
+        self._credentials = configuration.credentials
         self.metrics = ServerMetrics()
-        batching = _batching(flags)
+        batching = configuration.batching
         loader = VersionLoader(
             runtime=Runtime(
                 pool=WorkerPool(batching.num_batch_threads),
@@ -80,9 +76,6 @@ class Application:
                 labels_unavailable=flags.allow_version_labels_for_unavailable_models,
             ),
         )
-        self._metrics_path = read_metrics_path(flags.path("monitoring_config_file"))
-        ssl_config = flags.path("ssl_config_file")
-        self._credentials = read_server_credentials(ssl_config) if ssl_config else None
         self.grpc: GrpcServer | None = None
         self.rest: RestServer | None = None
         self._poller: ConfigPoller | None = None
@@ -186,25 +179,6 @@ class Application:
             flags.bind_address,
             flags.rest_api_port,
         )
-
-
-def _models(flags: ServerFlags) -> list[ModelConfig]:
-    config_file = flags.path("model_config_file")
-    if config_file is not None:
-        return read_model_config_file(config_file)
-    base_path = flags.path("model_base_path")
-    if base_path is None:
-        raise ServingError(Code.INVALID_ARGUMENT, "there is no model to serve.")
-    return single_model(flags.model_name, base_path)
-
-
-def _batching(flags: ServerFlags) -> BatchingParameters:
-    if flags.enable_batching is None:
-        return MICRO_BATCHING
-    if not flags.enable_batching:
-        return NO_BATCHING
-    path = flags.path("batching_parameters_file")
-    return read_batching_parameters(path) if path else TF_SERVING_BATCHING
 
 
 def _channel_arguments(text: str) -> tuple[tuple[str, Any], ...]:

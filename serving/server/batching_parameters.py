@@ -72,6 +72,10 @@ TF_SERVING_BATCHING = BatchingParameters(
 def read_batching_parameters(path: Path) -> BatchingParameters:
     """Reads a BatchingParameters message in protobuf's text format.
 
+    With enable_large_batch_splitting, TF Serving splits a request into batches of
+    max_execution_batch_size rows. Here such a request runs whole, as a batch of its
+    own; what is put together is held to max_execution_batch_size all the same.
+
     Raises:
         ServingError: INVALID_ARGUMENT: the file cannot be used.
 
@@ -79,8 +83,15 @@ def read_batching_parameters(path: Path) -> BatchingParameters:
         max_batch_size { value: 128 } batch_timeout_micros { value: 0 }
     """
     message = read_text_message(path, new_message("BatchingParameters"))
+    max_batch_size = _at_least(1, message, "max_batch_size", _MAX_BATCH_SIZE)
+    is_split = message.enable_large_batch_splitting.value
+    if is_split:
+        max_batch_size = _at_least(
+            1, message, "max_execution_batch_size", max_batch_size
+        )
     parameters = BatchingParameters(
-        max_batch_size=_at_least(1, message, "max_batch_size", _MAX_BATCH_SIZE),
+        max_batch_size=max_batch_size,
+        takes_larger_requests=is_split,
         batch_timeout_s=_at_least(0, message, "batch_timeout_micros", 0) / 1e6,
         max_enqueued_batches=_at_least(
             1, message, "max_enqueued_batches", _MAX_ENQUEUED_BATCHES

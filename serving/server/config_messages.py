@@ -28,6 +28,8 @@ _MESSAGES: Mapping[str, Mapping[str, tuple[str, int]]] = {
         "thread_pool_name": ("google.protobuf.StringValue", 5),
         "allowed_batch_sizes": ("int64*", 6),
         "pad_variable_length_inputs": ("bool", 7),
+        "enable_large_batch_splitting": ("google.protobuf.BoolValue", 8),
+        "max_execution_batch_size": ("google.protobuf.Int64Value", 9),
     },
     "SSLConfig": {
         "server_key": ("string", 1),

@@ -26,7 +26,7 @@ from serving.server import example_answers
 from serving.server.core import Backend, Servable, Signature
 from serving.server.example_inputs import serialized_examples
 from serving.server.grpc_calls import Answer, fill_spec, rpc, spec_of
-from serving.server.grpc_tensors import array_from_proto, fill_proto
+from serving.server.grpc_tensors import arrays_from_protos, fill_proto
 from serving.server.metrics import ServerMetrics
 from serving.server.status import Code, ServingError
 
@@ -74,9 +74,7 @@ class PredictionService(PredictionServiceServicer):
         servable = self._backend.servable(spec_of(request.model_spec))
         name = request.model_spec.signature_name or _DEFAULT_SIGNATURE
         _check_predict(servable, name, checks_method=self._checks_methods)
-        inputs = {
-            alias: array_from_proto(tensor) for alias, tensor in request.inputs.items()
-        }
+        inputs = arrays_from_protos(request.inputs)
         answers = await servable.run(name, inputs, tuple(request.output_filter))
         response = predict_pb2.PredictResponse()
         fill_spec(response.model_spec, servable, name)

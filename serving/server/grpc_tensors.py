@@ -9,7 +9,7 @@ tensorflow_serving/servables/tensorflow/predict_util.cc, kAsProtoField.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,21 @@ _MAX_REPEATED = 1 << 26
 Array = npt.NDArray[Any]
 
 
+def arrays_from_protos(tensors: Mapping[str, Any]) -> dict[str, Array]:
+    """Returns the inputs of a request by alias.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT: as `array_from_proto`; the alias is named.
+    """
+    arrays = {}
+    for alias, tensor in tensors.items():
+        try:
+            arrays[alias] = _read_array(tensor)
+        except ValueError as error:
+            raise _parsing_error(f"{alias}: {error}") from error
+    return arrays
+
+
 def array_from_proto(proto: Any) -> Array:
     """Returns a tensor's values; text as object (bytes).
 
@@ -49,12 +64,22 @@ def array_from_proto(proto: Any) -> Array:
         ServingError: INVALID_ARGUMENT: shape and values do not agree, or the dtype is
             unknown.
     """
+    try:
+        return _read_array(proto)
+    except ValueError as error:
+        raise _parsing_error(str(error)) from error
+
+
+def _parsing_error(detail: str) -> ServingError:
+    return ServingError(Code.INVALID_ARGUMENT, f"tensor parsing error: {detail}")
+
+
+def _read_array(proto: Any) -> Array:
+    """Reads a tensor; ValueError: what is wrong with it."""
     shape = tuple(size.size for size in proto.tensor_shape.dim)
     known = _FIELDS.get(proto.dtype)
     if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
-        raise ServingError(
-            Code.INVALID_ARGUMENT, f"tensor parsing error: shape {list(shape)}"
-        )
+        raise ValueError(f"shape {list(shape)}")
     if known is None:
         return _by_tensorflow(proto)
     dtype, field = known
@@ -66,10 +91,9 @@ def array_from_proto(proto: Any) -> Array:
 def _from_content(content: bytes, dtype: np.dtype[Any], shape: Sequence[int]) -> Array:
     expected = math.prod(shape) * dtype.itemsize
     if len(content) != expected:
-        raise ServingError(
-            Code.INVALID_ARGUMENT,
-            f"tensor parsing error: tensor_content has {len(content)} bytes; expected "
-            f"{expected} for {dtype} {list(shape)}.",
+        raise ValueError(
+            f"tensor_content has {len(content)} bytes; expected {expected} for {dtype} "
+            f"{list(shape)}."
         )
     return np.frombuffer(content, dtype).reshape(shape)
 
@@ -78,17 +102,12 @@ def _from_values(values: Any, dtype: np.dtype[Any], shape: Sequence[int]) -> Arr
     given, count = len(values), math.prod(shape)
     is_swollen = given < count and count > _MAX_REPEATED
     if given > count or is_swollen or (not given and count and dtype.kind == "O"):
-        raise ServingError(
-            Code.INVALID_ARGUMENT,
-            f"tensor parsing error: {given} values for the shape {list(shape)}.",
-        )
+        raise ValueError(f"{given} values for the shape {list(shape)}.")
     array = np.empty(count, dtype)
     try:
         array[:given] = list(values)
-    except (OverflowError, ValueError) as error:
-        raise ServingError(
-            Code.INVALID_ARGUMENT, f"tensor parsing error: {error}"
-        ) from error
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
     # TensorFlow repeats the last value; none at all stands for zeros.
     array[given:] = array[given - 1] if given else 0
     return array.reshape(shape)
@@ -100,10 +119,8 @@ def _by_tensorflow(proto: Any) -> Array:
 
     try:
         return np.asarray(tf.make_ndarray(proto))
-    except (TypeError, ValueError, KeyError) as error:
-        raise ServingError(
-            Code.INVALID_ARGUMENT, f"tensor parsing error: {error}"
-        ) from error
+    except (TypeError, KeyError) as error:
+        raise ValueError(str(error)) from error
 
 
 def fill_proto(proto: Any, values: Array, *, as_content: bool = False) -> None:

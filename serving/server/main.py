@@ -45,12 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(flags: ServerFlags) -> None:
     import uvloop
 
+    from serving.server.configuration import read_configuration
+
+    configuration = read_configuration(flags)
     from serving.lean_tensorflow import preload_tensorflow
 
     preload_tensorflow()
     from serving.server.application import Application
 
-    application = Application(flags)
+    application = Application(flags, configuration)
     # Closing a version collects garbage; what was imported is none, and looking
     # through it would hold up requests.
     gc.collect()

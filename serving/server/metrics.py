@@ -125,7 +125,7 @@ class ServerMetrics:
             "request_latency",
             "Distribution of wall time (in microseconds) for Tensorflow Serving "
             "request.",
-            ("model_name", "API", "entrypoint", "status"),
+            ("model_name", "API", "entrypoint"),
             _LATENCY_BOUNDS_US,
         )
         self.runtime_latency = Histogram(
@@ -167,7 +167,7 @@ class ServerMetrics:
     def on_request(
         self, model: str, api: str, entrypoint: str, status: str, took_s: float
     ) -> None:
-        """Counts an answered request.
+        """Counts an answered request, and the time of one that was answered well.
 
         Args:
             model: Its name.
@@ -177,7 +177,8 @@ class ServerMetrics:
             took_s: Seconds from the request to the answer.
         """
         self.requests.add((model, status))
-        self.request_latency.add((model, api, entrypoint, status), took_s * 1e6)
+        if status == "OK":
+            self.request_latency.add((model, api, entrypoint), took_s * 1e6)
 
     def on_run(self, model: str, api: str, took_s: float) -> None:
         """Counts a run of the graph, waiting in the queue included."""

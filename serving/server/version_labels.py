@@ -13,8 +13,8 @@ def assign_labels(model: ModelVersions, *, may_be_unavailable: bool) -> None:
 
     Args:
         model: Is changed.
-        may_be_unavailable: Whether a label that is not in use yet may name a version
-            that does not serve. One in use is never moved to such a version: its
+        may_be_unavailable: Whether a label may name a version that does not serve, be
+            it new or as it was. One in use is never moved to such a version: its
             requests would all fail.
 
     Raises:
@@ -23,9 +23,8 @@ def assign_labels(model: ModelVersions, *, may_be_unavailable: bool) -> None:
     wanted = dict(model.config.labels) if model.config else {}
     available = {record.version for record in model.available}
     for label, version in wanted.items():
-        is_new = label not in model.labels
-        is_kept = model.labels.get(label) == version
-        if version in available or is_kept or (may_be_unavailable and is_new):
+        is_moved = model.labels.get(label, version) != version
+        if version in available or (may_be_unavailable and not is_moved):
             continue
         raise ServingError(
             Code.FAILED_PRECONDITION,

@@ -24,7 +24,7 @@ from serving.bundle.warmup import MAX_RECORDS
 from serving.server.core import Arrays
 from serving.server.example_inputs import serialized_examples
 from serving.server.graph_session import telling_line
-from serving.server.grpc_tensors import array_from_proto
+from serving.server.grpc_tensors import arrays_from_protos
 from serving.server.saved_model import SavedModelServable
 from serving.server.status import Code, ServingError
 
@@ -128,6 +128,12 @@ def _read_calls(path: Path) -> list[_Call]:
                     f"at {file}",
                 )
             calls += _calls_of(prediction_log_pb2.PredictionLog.FromString(record))
+    except tf.errors.DataLossError as error:
+        raise ServingError(
+            Code.DATA_LOSS,
+            f"{file} cannot be read: {telling_line(error)}. Please verify your warmup "
+            "data is in TFRecord format.",
+        ) from error
     except (tf.errors.OpError, DecodeError) as error:
         raise ServingError(
             Code.INVALID_ARGUMENT, f"{file} cannot be read: {telling_line(error)}"
@@ -141,10 +147,7 @@ def _calls_of(log: Any) -> Iterator[_Call]:
         request = log.predict_log.request
         yield _Call(
             signature=request.model_spec.signature_name or _DEFAULT_SIGNATURE,
-            inputs={
-                name: array_from_proto(tensor)
-                for name, tensor in request.inputs.items()
-            },
+            inputs=arrays_from_protos(request.inputs),
         )
     elif kind in ("classify_log", "regress_log"):
         request = getattr(log, kind).request
