@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help setup demo test lint format lock benchmark doctor clean clean-runs clean-all
+.PHONY: help setup demo test lint format lock benchmark doctor tools clean clean-runs clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,13 @@ benchmark: setup ## compare with scikit-learn: quality of the pushed model, mont
 
 doctor: setup ## say what this machine can do
 	@.venv/bin/slipway doctor
+
+tools: setup ## get grpcurl, for the tests that call the server with it; needs Go
+	@test -x .venv/bin/grpcurl || { \
+	  go=$$(command -v go || echo /usr/local/go/bin/go); \
+	  if test -x "$$go"; \
+	  then GOBIN=$(CURDIR)/.venv/bin "$$go" install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4; \
+	  else echo "There is no Go: grpcurl is left out, and its tests are skipped."; fi; }
 
 lock: ## renew .setup/py312.txt and py313.txt from setup.py
 	@bash .setup/setup.sh --lock

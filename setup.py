@@ -14,7 +14,7 @@ README = Path(__file__).parent / "README.md"
 # The client side only: talks to a model server, reads bundles and spans.
 BASE = [
     "grpcio>=1.70",
-    "httpx>=0.27",
+    "httpcore>=1.0",
     "numpy>=2.0",
     "protobuf>=5.29",
     "pydantic>=2.10",
@@ -55,6 +55,8 @@ PIPELINE = [
 ]
 KUBEFLOW = ["kfp>=2.16,<2.17"]
 DEV = [
+    # What `slipway deploy --target vertex` writes is parsed by its messages.
+    "google-cloud-aiplatform>=1.70",
     "hypothesis>=6.100",
     "import-linter>=2.1",
     "jsonschema>=4.23",

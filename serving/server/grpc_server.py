@@ -14,6 +14,7 @@ from tensorflow_serving.apis import (
 from serving.server.core import Backend
 from serving.server.grpc_services import ModelService, PredictionService
 from serving.server.metrics import ServerMetrics
+from serving.server.service_descriptors import register_services
 from serving.server.status import Code, ServingError
 
 _LOG = logging.getLogger(__name__)
@@ -133,5 +134,6 @@ class GrpcServer:
     def _offer_reflection(self) -> None:
         from grpc_reflection.v1alpha import reflection
 
+        register_services()
         names = (*_SERVICES, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)

@@ -28,6 +28,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _TOKEN = re.compile(_STRING + r"|-NaN|-?Inf(?:inity)?")
 _NAME = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?', re.DOTALL)
+_UNFINISHED = re.compile(r"(?<=\d)(?:\.|[eE][-+]?)")
 _BRACKET = re.compile(_STRING + r'|[\[\]{}]|"', re.DOTALL)
 _CONSTANTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _NESTED = (dict, list)
@@ -192,6 +193,10 @@ def _worded(text: str, error: json.JSONDecodeError) -> ServingError:
     for start, words in _WORDS:
         if error.msg.startswith(start):
             return _parse_error(words, offset)
+    unfinished = _UNFINISHED.match(text, place)
+    if unfinished:
+        part = "fraction part" if unfinished.group() == "." else "exponent"
+        return _parse_error(f"Miss {part} in number.", offset + len(unfinished.group()))
     kind = (
         "} after an object member."
         if _in_object(text[:place])

@@ -1,0 +1,1 @@
+"""Talks to a model server over TF Serving's REST or gRPC; needs no TensorFlow."""
