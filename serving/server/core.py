@@ -83,8 +83,23 @@ class Servable(Protocol):
     signatures: Mapping[str, Signature]
     signature_defs: Mapping[str, Any]
 
+    def shared_rows(self, signature: str) -> int:
+        """Returns how many rows of several requests may be handed over as one.
+
+        Args:
+            signature: Any name.
+
+        Returns:
+            0: none; every request is run by itself, or put together by `run`.
+        """
+        ...
+
     async def run(
-        self, signature: str, inputs: Arrays, outputs: Sequence[str] = ()
+        self,
+        signature: str,
+        inputs: Arrays,
+        outputs: Sequence[str] = (),
+        num_requests: int = 1,
     ) -> Arrays:
         """Answers one request; batched with others where that is sound.
 
@@ -92,6 +107,7 @@ class Servable(Protocol):
             signature: A name in `signatures`.
             inputs: Exactly the signature's inputs.
             outputs: Which outputs to fetch; empty: all.
+            num_requests: How many requests the rows are of; see shared_rows.
 
         Raises:
             ServingError: INVALID_ARGUMENT for what the graph or the contract refuses,

@@ -13,7 +13,8 @@ util/prometheus_exporter.cc for the text; the text format is Prometheus' 0.0.4.
 
 import threading
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -27,6 +28,8 @@ COUNTED_APIS = ("Predict", "Classify", "Regress", "MultiInference")
 """What counts as a request."""
 
 Labels = tuple[str, ...]
+Snapshot = Mapping[str, Sequence[Any]]
+"""Counts as they were at one moment, by the metric's attribute; JSON can hold them."""
 
 
 class Counter:
@@ -50,6 +53,16 @@ class Counter:
     def value(self, labels: Labels) -> float:
         """Returns what was added so far."""
         return self._values.get(labels, 0)
+
+    def snapshot(self) -> Sequence[Any]:
+        """Returns label sets with their numbers."""
+        with self._lock:
+            return list(self._values.items())
+
+    def add_snapshot(self, snapshot: Sequence[Any]) -> None:
+        """Adds another counter's numbers."""
+        for labels, amount in snapshot:
+            self.add(tuple(labels), amount)
 
     def lines(self) -> list[str]:
         """Returns one line a label set."""
@@ -78,19 +91,39 @@ class Histogram:
         self._cells: dict[Labels, tuple[list[int], list[float]]] = {}
         self._lock = threading.Lock()
 
-    def add(self, labels: Labels, value: float) -> None:
-        """Counts one value."""
+    def add(self, labels: Labels, value: float, times: int = 1) -> None:
+        """Counts a value so many times."""
         with self._lock:
             cell = self._cells.get(labels)
             if cell is None:
                 cell = self._cells[labels] = ([0] * (len(self._bounds) + 1), [0.0])
-            cell[0][bisect_left(self._bounds, value)] += 1
-            cell[1][0] += value
+            cell[0][bisect_left(self._bounds, value)] += times
+            cell[1][0] += value * times
 
     def count(self, labels: Labels) -> int:
         """Returns how many values were counted."""
         cell = self._cells.get(labels)
         return sum(cell[0]) if cell else 0
+
+    def snapshot(self) -> Sequence[Any]:
+        """Returns label sets with their buckets and the sum of their values."""
+        with self._lock:
+            return [
+                (labels, list(buckets), total)
+                for labels, (buckets, (total,)) in self._cells.items()
+            ]
+
+    def add_snapshot(self, snapshot: Sequence[Any]) -> None:
+        """Adds the values that another histogram with these bounds has counted."""
+        for labels, buckets, total in snapshot:
+            with self._lock:
+                known, (known_total,) = self._cells.get(
+                    tuple(labels), ([0] * len(buckets), (0.0,))
+                )
+                summed = [
+                    one + other for one, other in zip(known, buckets, strict=True)
+                ]
+                self._cells[tuple(labels)] = (summed, [known_total + total])
 
     def lines(self) -> list[str]:
         """Returns the cumulative buckets, sum and count of every label set."""
@@ -180,9 +213,11 @@ class ServerMetrics:
         if status == "OK":
             self.request_latency.add((model, api, entrypoint), took_s * 1e6)
 
-    def on_run(self, model: str, api: str, took_s: float) -> None:
-        """Counts a run of the graph, waiting in the queue included."""
-        self.runtime_latency.add((model, api, "TF1"), took_s * 1e6)
+    def on_run(
+        self, model: str, api: str, took_s: float, num_requests: int = 1
+    ) -> None:
+        """Counts a run of the graph, waiting in the queue included, a request each."""
+        self.runtime_latency.add((model, api, "TF1"), took_s * 1e6, num_requests)
 
     def on_batch(self, model: str, rows: int, waited_s: float) -> None:
         """Counts a batch: its rows, and how long its first request waited."""
@@ -197,6 +232,19 @@ class ServerMetrics:
         """Counts the tf.Examples of a request."""
         self.example_counts.add((model,), count)
         self.example_total.add((model,), count)
+
+    def snapshot(self) -> Snapshot:
+        """Returns everything that was counted so far."""
+        return {name: metric.snapshot() for name, metric in vars(self).items()}
+
+    def add_snapshot(self, snapshot: Snapshot) -> None:
+        """Adds what another server counted.
+
+        Args:
+            snapshot: Its `snapshot()`, from a server of the same release.
+        """
+        for name, metric in vars(self).items():
+            metric.add_snapshot(snapshot[name])
 
     def exposition(self) -> str:
         """Returns everything in Prometheus' text format."""

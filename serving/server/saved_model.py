@@ -18,7 +18,11 @@ import numpy.typing as npt
 
 from serving.bundle.contract import SealedContract
 from serving.server.batcher import Batcher
-from serving.server.batching_parameters import NO_BATCHING, BatchingParameters
+from serving.server.batching_parameters import (
+    MICRO_BATCHING,
+    NO_BATCHING,
+    BatchingParameters,
+)
 from serving.server.core import Arrays, Signature, TensorInfo
 from serving.server.graph_session import GraphSession
 from serving.server.metrics import ServerMetrics
@@ -129,10 +133,27 @@ class SavedModelServable:
             for key in [key for key in self._batchers if key[0] == signature]:
                 del self._batchers[key]
 
+    def shared_rows(self, signature: str) -> int:
+        """Returns how many rows may be handed over as one; see core.Servable.
+
+        Batching parameters of the operator's count every request: none then.
+        """
+        described = self.signatures.get(signature)
+        if self._runtime.batching is not MICRO_BATCHING or described is None:
+            return 0
+        is_shared = self._is_row_wise.get(signature, False) and _may_be_batched(
+            described
+        )
+        return MICRO_BATCHING.max_batch_size if is_shared else 0
+
     async def run(
-        self, signature: str, inputs: Arrays, outputs: Sequence[str] = ()
+        self,
+        signature: str,
+        inputs: Arrays,
+        outputs: Sequence[str] = (),
+        num_requests: int = 1,
     ) -> Arrays:
-        """Answers one request; see core.Servable."""
+        """Answers one request, or the rows of several; see core.Servable."""
         described = self._signature(signature)
         if outputs:
             check_outputs(described, outputs)
@@ -144,6 +165,7 @@ class SavedModelServable:
             self.name,
             _APIS.get(described.method_name, "Predict"),
             time.perf_counter() - started,
+            num_requests,
         )
         found = dict(zip(names, answers, strict=True))
         return {name: found[name] for name in outputs} if outputs else found

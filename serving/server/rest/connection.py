@@ -34,6 +34,7 @@ class Connection(asyncio.Protocol):
         """Belongs to a pool."""
         self._pool = pool
         self._options = pool.options
+        self._turn = pool.endpoints.turn
         self._loop = asyncio.get_running_loop()
         self._reader = RequestReader(pool.options, self)
         self._waiting: deque[HttpRequest] = deque()
@@ -169,6 +170,25 @@ class Connection(asyncio.Protocol):
     def _start(self, request: HttpRequest) -> None:
         self._request = request
         self._is_late = False
+        if self._turn.take(request, self._on_answer):
+            self._pool.watch(self)
+        else:
+            self._start_alone(request)
+
+    def _on_answer(self, request: HttpRequest, answer: Answer | None) -> None:
+        """Takes what came of a request that was answered with others."""
+        if self._request is not request:
+            return  # given up meanwhile
+        self._pool.unwatch(self)
+        if self._is_lost:
+            answer = Answer()
+            self._set_cancelled(answer)
+        if answer is None:
+            self._start_alone(request)
+        else:
+            self._finish(request, answer)
+
+    def _start_alone(self, request: HttpRequest) -> None:
         # Runs at once up to its first wait: an answer that needs none costs no turn
         # of the loop.
         task = asyncio.Task(self._serve(request), loop=self._loop, eager_start=True)
@@ -181,6 +201,10 @@ class Connection(asyncio.Protocol):
         self._is_late = True
         if self._task is not None:
             self._task.cancel()
+        elif self._request is not None:
+            answer = Answer()
+            self._set_cancelled(answer)
+            self._finish(self._request, answer)
 
     async def _serve(self, request: HttpRequest) -> None:
         answer = Answer()

@@ -16,6 +16,7 @@ from serving.server.rest.http_message import PLAIN, Answer, HttpRequest
 from serving.server.rest.model_api import ModelApi
 from serving.server.rest.model_json import error_body
 from serving.server.rest.options import RestOptions
+from serving.server.rest.predict_turn import PredictTurn
 from serving.server.rest.routes import find_route
 from serving.server.status import Code, ServingError
 
@@ -26,11 +27,16 @@ _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Endpoints:
-    """Answers requests; raises nothing but CancelledError."""
+    """Answers requests; raises nothing but CancelledError.
+
+    Attributes:
+        turn: Answers plain predict requests together.
+    """
 
     def __init__(self, backend: Backend, options: RestOptions) -> None:
         """Takes the models and the server's options."""
         self._api = ModelApi(backend, options)
+        self.turn = PredictTurn(backend, options, self._api.plan)
         self._options = options
         self._metrics_path = (options.metrics_path or "").encode()
 

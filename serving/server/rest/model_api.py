@@ -72,7 +72,7 @@ class ModelApi:
         request = parse_predict_request(body)
         servable = self._servable(spec, answer)
         name = request.signature_name or _DEFAULT_SIGNATURE
-        plan = self._plan(servable, name, asked=request.signature_name)
+        plan = self.plan(servable, name, asked=request.signature_name)
         inputs, is_row_format = request_inputs(
             request, plan, self._options.max_instances
         )
@@ -104,7 +104,18 @@ class ModelApi:
         answer.num_rows = len(request.examples)
         return {"inputs": _as_text(request.examples)}, servable, name
 
-    def _plan(self, servable: Servable, name: str, *, asked: str) -> SignaturePlan:
+    def plan(self, servable: Servable, name: str, *, asked: str = "") -> SignaturePlan:
+        """Returns what a signature asks of a request.
+
+        Args:
+            servable: A version.
+            name: Of the signature.
+            asked: What the request calls it; "": it names none.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT: there is no such signature, or it is not
+                for predict.
+        """
         signature = servable.signatures.get(name)
         if signature is None:
             raise _invalid(

@@ -10,6 +10,7 @@ Source: tensorflow_serving/util/json_tensor.cc, MakeJsonFromTensors.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,14 +41,42 @@ def predict_answer(outputs: Arrays, *, is_row_format: bool) -> bytes:
         ServingError: INVALID_ARGUMENT: there is no output, the outputs' first sizes
             differ (row format), or JSON has no such element.
     """
+    arrays = _by_name(outputs)
+    if not is_row_format:
+        return _columnar_format(arrays).encode()
+    row_texts = _row_texts(arrays)
+    return _row_format(row_texts, is_object=len(arrays) > 1)
+
+
+def predict_answers(outputs: Arrays, sizes: Sequence[int]) -> list[bytes]:
+    """Returns the bodies of several requests in the row format, whose rows ran as one.
+
+    Args:
+        outputs: As of predict_answer; rows of the requests in order.
+        sizes: Rows of every request, >= 1 each; their sum is the outputs' first size.
+
+    Raises:
+        ServingError: As predict_answer does.
+    """
+    arrays = _by_name(outputs)
+    row_texts = _row_texts(arrays)
+    bodies = []
+    start = 0
+    for size in sizes:
+        texts = row_texts[start : start + size]
+        bodies.append(_row_format(texts, is_object=len(arrays) > 1))
+        start += size
+    return bodies
+
+
+def _by_name(outputs: Arrays) -> list[tuple[str, npt.NDArray[Any]]]:
     if not outputs:
         raise _invalid("Cannot convert empty tensor map to JSON")
-    arrays = [(name, np.asarray(outputs[name])) for name in sorted(outputs)]
-    text = _row_format(arrays) if is_row_format else _columnar_format(arrays)
-    return text.encode()
+    return [(name, np.asarray(outputs[name])) for name in sorted(outputs)]
 
 
-def _row_format(arrays: list[tuple[str, npt.NDArray[Any]]]) -> str:
+def _row_texts(arrays: list[tuple[str, npt.NDArray[Any]]]) -> list[str]:
+    """Returns the JSON of every row: its value, or an object of its values."""
     num_rows = _batch_size(arrays)
     is_object = len(arrays) > 1
     depth = _LIST_DEPTH + is_object
@@ -61,13 +90,19 @@ def _row_format(arrays: list[tuple[str, npt.NDArray[Any]]]) -> str:
         if values.ndim > 1:
             texts = one_line_lists(texts, values.shape[1:], num_rows)
         columns.append(texts)
-    if not num_rows:
-        return '{\n    "predictions": []\n}'
     if not is_object:
-        return f'{{\n    "predictions": [{", ".join(columns[0])}\n    ]\n}}'
+        return columns[0]
     pattern = _row_pattern(tuple([name for name, _ in arrays]))
-    rows = ",\n        ".join([pattern % row for row in zip(*columns, strict=True)])
-    return f'{{\n    "predictions": [\n        {rows}\n    ]\n}}'
+    return [pattern % row for row in zip(*columns, strict=True)]
+
+
+def _row_format(row_texts: Sequence[str], *, is_object: bool) -> bytes:
+    if not row_texts:
+        return b'{\n    "predictions": []\n}'
+    if not is_object:
+        return f'{{\n    "predictions": [{", ".join(row_texts)}\n    ]\n}}'.encode()
+    rows = ",\n        ".join(row_texts)
+    return f'{{\n    "predictions": [\n        {rows}\n    ]\n}}'.encode()
 
 
 @functools.lru_cache(maxsize=1024)

@@ -58,10 +58,20 @@ class FakeServable:
     delay_s: float = 0.0
     num_cancelled: int = 0
     num_answered: int = 0
+    num_shared: int = 0
+    batch_sizes: list[int] = field(default_factory=list)
+
+    def shared_rows(self, _signature: str) -> int:
+        return self.num_shared
 
     async def run(
-        self, signature: str, inputs: Arrays, outputs: Sequence[str] = ()
+        self,
+        signature: str,
+        inputs: Arrays,
+        outputs: Sequence[str] = (),
+        num_requests: int = 1,
     ) -> Arrays:
+        self.batch_sizes.append(num_requests)
         try:
             if self.delay_s:
                 await asyncio.sleep(self.delay_s)

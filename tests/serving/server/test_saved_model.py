@@ -1,6 +1,7 @@
 """A loaded version: what it loads, what it answers, what it refuses."""
 
 import asyncio
+import dataclasses
 import gc
 import shutil
 import threading
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from serving.bundle.contract import read_contract
+from serving.server.batching_parameters import MICRO_BATCHING, TF_SERVING_BATCHING
 from serving.server.graph_session import GraphSession
 from serving.server.saved_model import SavedModelServable
 from serving.server.status import Code, ServingError
@@ -307,3 +309,23 @@ def test_what_the_warm_up_called_is_not_made_again(linear_model, runtime):
     servable.set_row_wise("serving_default", is_row_wise=True)
     assert ask(servable, x=floats(2))["y"].tolist() == [3.0]
     assert len(made) == 1
+
+
+def test_requests_are_handed_over_as_one_only_where_rows_are_independent(
+    load, linear_model, runtime
+):
+    servable = load(linear_model)
+    assert servable.shared_rows("serving_default") == 0
+    servable.set_row_wise("serving_default", is_row_wise=True)
+    assert servable.shared_rows("serving_default") == MICRO_BATCHING.max_batch_size
+    assert servable.shared_rows("no such signature") == 0
+    asyncio.run(servable.run("serving_default", {"x": floats(1, 2)}, num_requests=2))
+    labels = ("m", "Predict", "TF1")
+    assert runtime.metrics.runtime_latency.count(labels) == 2
+
+
+def test_the_operators_batching_counts_every_request(linear_model, runtime):
+    own = dataclasses.replace(runtime, batching=TF_SERVING_BATCHING)
+    servable = SavedModelServable("m", 1, GraphSession(linear_model), own)
+    servable.set_row_wise("serving_default", is_row_wise=True)
+    assert servable.shared_rows("serving_default") == 0

@@ -1,0 +1,227 @@
+"""Answers together what comes in one turn of the event loop.
+
+Under load a turn brings many requests of one row each. Looked at one by one, each would
+pay for arrays, a call, metrics and an answer of its own; here they are read into one
+block, run as one and written as one. Whatever is not plain, or fails, goes the usual
+way (ModelApi), one by one, and gets the very same answer there: this is a shortcut for
+the common request, and its rules are those of predict_request.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from serving.server.core import Backend, Servable
+from serving.server.packed_rows import PackedRows
+from serving.server.rest.clean_values import clean_rows
+from serving.server.rest.http_message import Answer, HttpRequest
+from serving.server.rest.input_plan import SignaturePlan
+from serving.server.rest.options import RestOptions
+from serving.server.rest.predict_answer import predict_answers
+from serving.server.rest.routes import Route, find_route
+from serving.server.status import ServingError
+
+DEFAULT_SIGNATURE = "serving_default"
+_MAX_BODY_BYTES = 8 << 10
+"""Longer bodies are worth a call of their own, and reading them a turn of theirs."""
+
+_LONGEST_GATHERING_S = 0.002
+
+OnAnswer = Callable[[HttpRequest, Answer | None], None]
+"""Takes the answer of a request; None: it must go the usual way."""
+FindPlan = Callable[[Servable, str], SignaturePlan]
+
+
+@dataclass(kw_only=True, slots=True)
+class _Waiting:
+    """A request and what is known of it.
+
+    Attributes:
+        on_answer: Whose it is.
+        rows: Its instances.
+    """
+
+    request: HttpRequest
+    on_answer: OnAnswer
+    rows: list[Any]
+
+
+class PredictTurn:
+    """The requests of the current turn."""
+
+    def __init__(self, backend: Backend, options: RestOptions, plan: FindPlan) -> None:
+        """Takes the models, the limits, and what plans a signature's inputs.
+
+        Args:
+            backend: The models.
+            options: The server's.
+            plan: Returns the plan of a version's signature; raises ServingError.
+        """
+        self._backend = backend
+        self._options = options
+        self._plan = plan
+        self._waiting: list[_Waiting] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take(self, request: HttpRequest, on_answer: OnAnswer) -> bool:
+        """Takes a request, if it looks like one of many.
+
+        Args:
+            request: Any.
+            on_answer: Is called once in a later turn of the loop, if it is taken.
+
+        Returns:
+            Whether it is taken.
+        """
+        if (
+            request.method != "POST"
+            or request.refusal is not None
+            or len(request.body) > _MAX_BODY_BYTES
+            or not request.path.endswith(b":predict")
+        ):
+            return False
+        if request.body.find(b"{", 1) < 0:
+            return False  # its rows are no objects
+        rows = _rows(request.body)
+        if rows is None or len(rows) > self._options.max_instances:
+            return False
+        if not self._waiting:
+            self._begin()
+        self._waiting.append(_Waiting(request=request, on_answer=on_answer, rows=rows))
+        return True
+
+    def _begin(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._began_s = time.monotonic()
+        self._loop.call_soon(self._gather, 0)
+
+    def _gather(self, num_before: int) -> None:
+        """Goes on as long as every turn of the loop brings more requests.
+
+        Clients that were answered together ask again together, but not in the very
+        same turn: without this, half of them would wait for the other half.
+        """
+        num_waiting = len(self._waiting)
+        is_over = time.monotonic() - self._began_s > _LONGEST_GATHERING_S
+        if num_waiting == num_before or is_over:
+            self._answer_all()
+        else:
+            self._loop.call_soon(self._gather, num_waiting)
+
+    def _answer_all(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        by_path: dict[bytes, list[_Waiting]] = {}
+        for one in waiting:
+            by_path.setdefault(one.request.path, []).append(one)
+        for path, group in by_path.items():
+            self._answer_path(path, group)
+
+    def _answer_path(self, path: bytes, group: Sequence[_Waiting]) -> None:
+        try:
+            route = find_route("POST", path)
+            servable = self._backend.servable(route.spec)
+            limit = servable.shared_rows(DEFAULT_SIGNATURE)
+            plan = self._plan(servable, DEFAULT_SIGNATURE) if limit else None
+        except ServingError:
+            plan = None
+        if plan is None:
+            _send_back(group)
+            return
+        for part in _parts(group, limit):
+            shared = _Shared(route, servable, plan, part)
+            inputs = shared.inputs()
+            if inputs is None:
+                _send_back(part)
+            else:
+                self._run(shared, inputs)
+
+    def _run(self, shared: "_Shared", inputs: PackedRows) -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.Task(shared.run(inputs), loop=loop, eager_start=True)
+        if not task.done():
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+
+class _Shared:
+    """Requests for one version that are run as one."""
+
+    def __init__(
+        self,
+        route: Route,
+        servable: Servable,
+        plan: SignaturePlan,
+        group: Sequence[_Waiting],
+    ) -> None:
+        self.group = group
+        self._route = route
+        self._servable = servable
+        self._plan = plan
+
+    def inputs(self) -> PackedRows | None:
+        """Returns all rows; None: some are not plain."""
+        num_inputs = len(self._plan.inputs)
+        rows: list[Any] = []
+        for one in self.group:
+            # More colons than names: a name may be there twice (check_names_once).
+            if one.request.body.count(b":") != 1 + len(one.rows) * num_inputs:
+                return None
+            rows += one.rows
+        found = clean_rows(rows, self._plan)
+        return found if isinstance(found, PackedRows) else None
+
+    async def run(self, inputs: PackedRows) -> None:
+        """Runs the rows and hands out the answers."""
+        sizes = [len(one.rows) for one in self.group]
+        try:
+            outputs = await self._servable.run(
+                DEFAULT_SIGNATURE, inputs, num_requests=len(sizes)
+            )
+            bodies = predict_answers(outputs, sizes)
+        except Exception:  # noqa: BLE001 - each gets its own error on the usual way
+            _send_back(self.group)
+            return
+        for one, body, size in zip(self.group, bodies, sizes, strict=True):
+            answer = Answer(
+                body=body,
+                api=self._route.api,
+                model=self._route.spec.name,
+                servable=self._servable,
+                num_rows=size,
+            )
+            one.on_answer(one.request, answer)
+
+
+def _rows(body: bytes) -> list[Any] | None:
+    """Returns the instances of a body that holds nothing else; None: it is not so."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if type(document) is not dict or len(document) != 1:
+        return None
+    rows = document.get("instances")
+    is_plain = type(rows) is list and bool(rows) and type(rows[0]) is dict
+    return rows if is_plain else None
+
+
+def _parts(group: Sequence[_Waiting], limit: int) -> list[Sequence[_Waiting]]:
+    """Cuts a group so that no part but one of a single request has too many rows."""
+    parts: list[list[_Waiting]] = [[]]
+    num_rows = 0
+    for one in group:
+        if parts[-1] and num_rows + len(one.rows) > limit:
+            parts.append([])
+            num_rows = 0
+        parts[-1].append(one)
+        num_rows += len(one.rows)
+    return list(parts)
+
+
+def _send_back(group: Sequence[_Waiting]) -> None:
+    for one in group:
+        one.on_answer(one.request, None)
