@@ -142,7 +142,8 @@ def _check_sizes(options: DeployOptions) -> None:
     for option, value, lowest, highest in checks:
         if not lowest <= value <= highest:
             raise DeployError(
-                f"{option} is {value:g}; expected {lowest:g} to {highest:g}."
+                f"{option} is {value:,.10g}; "
+                f"expected {lowest:,.10g} to {highest:,.10g}."
             )
 
 
