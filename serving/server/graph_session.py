@@ -27,9 +27,11 @@ from serving.server.status import Code, ServingError
 _LOG = logging.getLogger(__name__)
 _SINGLE_THREADED = "SINGLE_THREADED_EXECUTOR"
 _DEFAULT_EXECUTOR = ""
-# Source: RunOptions.inter_op_thread_pool in tensorflow/core/protobuf/config.proto. Else
-# the functions of the graph run in a thread of TensorFlow's: a third of one row's time.
 _CALLERS_THREAD = -1
+"""Else the graph's functions run in a thread of TensorFlow's, and handing them over
+is a third of one row's time.
+Source: RunOptions in tensorflow/core/protobuf/config.proto.
+"""
 # Above this a model is mostly arithmetic, which several threads share.
 _SMALL_MODEL_BYTES = 64 << 20
 # What TensorFlow puts around the reason.
