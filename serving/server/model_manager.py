@@ -27,7 +27,7 @@ from serving.server.served_models import (
     version_of,
 )
 from serving.server.status import Code, ServingError
-from serving.server.version_labels import assign_labels
+from serving.server.version_labels import checked_labels
 from serving.server.version_loading import VersionRefusedError
 from serving.server.version_record import END, UNLOADING, VersionRecord
 
@@ -85,12 +85,11 @@ class ModelManager:
 
         Raises:
             ServingError: FAILED_PRECONDITION: a label names a version that does not
-                serve.
+                serve, which at first is any.
         """
         self._configure(models)
         self._thread.start()
         self._wait_until_settled()
-        self._assign_labels()
 
     def stop(self) -> None:
         """Follows no base path any more; what is loaded stays usable."""
@@ -147,7 +146,6 @@ class ModelManager:
                     for name, model in self._models.items()
                     if model.config and name not in known and not model.available
                 )
-            self._assign_labels()
         if missing:
             raise ServingError(
                 Code.UNKNOWN,
@@ -164,15 +162,27 @@ class ModelManager:
 
     def _configure(self, models: Iterable[ModelConfig]) -> None:
         with self._changed:
-            for model in self._models.values():
+            configs = list(models)
+            labels = {
+                config.name: checked_labels(
+                    config,
+                    self._models.get(config.name),
+                    may_be_unavailable=self._options.labels_unavailable,
+                )
+                for config in configs
+            }
+            for name, model in self._models.items():
                 model.config = None
                 model.was_scanned = True
-            for config in models:
+                model.labels = labels.get(name, {})
+            for config in configs:
                 model = self._models.setdefault(
                     config.name, ModelVersions(name=config.name, config=None)
                 )
                 model.config = config
+                model.labels = labels[config.name]
                 model.was_scanned = False
+            self._publish()
             self._wants_scan = self._options.poll_wait_s >= 0
             self._changed.notify_all()
 
@@ -185,16 +195,6 @@ class ModelManager:
                     or all(model.is_settled for model in self._models.values())
                 )
             )
-
-    def _assign_labels(self) -> None:
-        with self._changed:
-            try:
-                for model in self._models.values():
-                    assign_labels(
-                        model, may_be_unavailable=self._options.labels_unavailable
-                    )
-            finally:
-                self._publish()
 
     def _follow(self) -> None:
         """Runs in the manager's thread until the end."""

@@ -75,7 +75,7 @@ class Page:
     def start_server(self, log):
         """Runs the page's command, told which ports and which model."""
         arguments = [
-            *shlex.split(SERVE.code.removeprefix("slipway ")),
+            *shlex.split(SERVE.code.removeprefix("slipway ").replace("\\\n", " ")),
             f"--rest-port={self.ports['8501']}",
             f"--grpc-port={self.ports['8500']}",
             "--model-base-path=var/flights/models/flights",

@@ -313,13 +313,30 @@ def test_negative_poll_wait_never_looks(make_manager, base, loads):
 def test_labels_name_available_versions(make_manager, base):
     base.add(1, 2)
     both = VersionPolicy(num_latest=None)
-    manager = make_manager(config(base, policy=both, labels={"stable": 1}))
+    manager = make_manager(config(base, policy=both))
+    manager.reload_models([config(base, policy=both, labels={"stable": 1})])
     assert served(manager, label="stable") == 1
     manager.reload_models([config(base, policy=both, labels={"stable": 2})])
     assert served(manager, label="stable") == 2
     with pytest.raises(ServingError, match="not currently available") as error:
         manager.reload_models([config(base, policy=both, labels={"stable": 7})])
     assert error.value.code is Code.FAILED_PRECONDITION
+    assert served(manager, label="stable") == 2
+
+
+def test_labels_are_looked_at_before_versions_are_loaded(make_manager, base):
+    base.add(1, 2)
+    with pytest.raises(ServingError, match="not currently available"):
+        make_manager(config(base, labels={"stable": 2}))
+    manager = make_manager(
+        config(base, policy=VersionPolicy(num_latest=None, specific=frozenset((1,))))
+    )
+    both = VersionPolicy(num_latest=None, specific=frozenset((1, 2)))
+    with pytest.raises(ServingError, match="not currently available"):
+        manager.reload_models([config(base, policy=both, labels={"stable": 2})])
+    assert [status.version for status in manager.status(ModelSpec(name="m"))] == [1]
+    manager.reload_models([config(base, policy=both)])
+    manager.reload_models([config(base, policy=both, labels={"stable": 2})])
     assert served(manager, label="stable") == 2
 
 
