@@ -1,88 +1,126 @@
 """One JSON line an answered request; never a record's contents, nor an error's text.
 
-{"time": "2025-06-01T12:00:00.123Z", "request_id": "…", "remote": "10.0.0.7",
- "method": "POST", "path": "/v1/models/m:predict", "status": 200, "code": "OK",
- "api": "predict", "model": "m", "version": 3, "rows": 1, "request_bytes": 812,
- "answer_bytes": 64, "took_ms": 1.72}
+{"time": "2025-06-01T12:00:00.123Z", "protocol": "rest", "request_id": "…",
+ "remote": "10.0.0.7", "method": "POST", "path": "/v1/models/m:predict", "status": 200,
+ "code": "OK", "api": "predict", "model": "m", "version": 3, "rows": 1,
+ "request_bytes": 812, "answer_bytes": 64, "took_ms": 1.72}
+
+All lines have the same fields. Over gRPC `method` and `path` are the RPC's, such as
+"Predict" and "/tensorflow.serving.PredictionService/Predict"; status, request_bytes
+and answer_bytes are null. `remote` is "" for a UNIX socket; `version` is null where no
+version was found. The client's own texts are cut, so that a line goes in one write.
 """
 
-import asyncio
-import datetime
-from pathlib import Path
-from typing import BinaryIO
+import functools
+import time
+from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
+from serving.server.grpc_calls import RpcCall
+from serving.server.line_file import LineFile
 from serving.server.rest.http_message import AnsweredRequest
 
-_FLUSH_S = 1.0
-_FLUSH_BYTES = 64 << 10
+# Of six bytes a character at worst, with the rest less than PIPE_LINE_BYTES.
+_MAX_PATH_LENGTH, _MAX_NAME_LENGTH = 300, 100
+
+_APIS = {
+    "Predict": "predict",
+    "Classify": "classify",
+    "Regress": "regress",
+    "MultiInference": "multi_inference",
+    "GetModelMetadata": "metadata",
+    "GetModelStatus": "status",
+    "HandleReloadConfigRequest": "reload_config",
+}
 
 
 class AccessLog:
-    """Writes lines to a file; an observer of RestOptions.
+    """Writes what it is told of both protocols to one file."""
 
-    Lines wait up to a second in memory.
-    """
-
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, file: LineFile) -> None:
         """Takes an open file; `close` closes it."""
-        self._stream = stream
-        self._lines: list[bytes] = []
-        self._waiting_bytes = 0
-        self._flush_timer: asyncio.TimerHandle | None = None
+        self._file = file
 
-    @classmethod
-    def at(cls, path: Path) -> "AccessLog":
-        """Opens a file for appending."""
-        return cls(path.open("ab", buffering=0))
+    def on_request(self, answered: AnsweredRequest) -> None:
+        """Writes a line; an observer of RestOptions."""
+        self._file.add(rest_line(answered))
 
-    def __call__(self, answered: AnsweredRequest) -> None:
-        """Writes one line."""
-        line = access_line(answered)
-        self._lines.append(line)
-        self._waiting_bytes += len(line)
-        if self._waiting_bytes >= _FLUSH_BYTES:
-            self.flush()
-        elif self._flush_timer is None:
-            loop = asyncio.get_running_loop()
-            self._flush_timer = loop.call_later(_FLUSH_S, self.flush)
-
-    def flush(self) -> None:
-        """Writes what waits."""
-        if self._flush_timer is not None:
-            self._flush_timer.cancel()
-            self._flush_timer = None
-        lines, self._lines, self._waiting_bytes = self._lines, [], 0
-        if lines:
-            self._stream.write(b"".join(lines))
+    def on_call(self, call: RpcCall) -> None:
+        """Writes a line; an observer of GrpcOptions."""
+        self._file.add(grpc_line(call))
 
     def close(self) -> None:
-        """Writes what waits and closes the file."""
-        self.flush()
-        self._stream.close()
+        """Writes what waits; may take as long as LineFile.close."""
+        self._file.close()
 
 
-def access_line(answered: AnsweredRequest) -> bytes:
+def rest_line(answered: AnsweredRequest) -> bytes:
     """Returns an answered request as a line of JSON."""
     request, answer = answered.request, answered.answer
-    now = datetime.datetime.now(datetime.UTC)
-    return orjson.dumps(
+    return _line(
         {
-            "time": f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
+            "time": _now(),
+            "protocol": "rest",
             "request_id": answered.request_id,
             "remote": answered.remote,
             "method": request.method,
-            "path": request.path.decode(errors="replace"),
+            "path": request.path[:_MAX_PATH_LENGTH].decode(errors="replace"),
             "status": answer.status,
             "code": answer.code,
             "api": answer.api,
-            "model": answer.model,
+            "model": answer.model[:_MAX_NAME_LENGTH],
             "version": answer.servable.version if answer.servable else None,
             "rows": answer.num_rows,
             "request_bytes": request.received_bytes,
             "answer_bytes": len(answer.body),
             "took_ms": round(answered.took_s * 1e3, 3),
-        },
-        option=orjson.OPT_APPEND_NEWLINE,
+        }
     )
+
+
+def grpc_line(call: RpcCall) -> bytes:
+    """Returns an answered RPC as a line of JSON."""
+    return _line(
+        {
+            "time": _now(),
+            "protocol": "grpc",
+            "request_id": call.request_id,
+            "remote": _address(call.peer),
+            "method": call.method,
+            "path": f"/{call.service}/{call.method}",
+            "status": None,
+            "code": call.code,
+            "api": _APIS[call.method],
+            "model": call.model[:_MAX_NAME_LENGTH],
+            "version": call.servable.version if call.servable else None,
+            "rows": call.num_rows,
+            "request_bytes": None,
+            "answer_bytes": None,
+            "took_ms": round(call.took_s * 1e3, 3),
+        }
+    )
+
+
+def _line(fields: dict[str, Any]) -> bytes:
+    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _now() -> str:
+    second, millisecond = divmod(time.time_ns() // 1_000_000, 1000)
+    return f"{_date_and_time(second)}.{millisecond:03d}Z"
+
+
+# Most of a line's cost, were it done for each.
+@functools.lru_cache(maxsize=2)
+def _date_and_time(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
+def _address(peer: str) -> str:
+    """Reads gRPC's "ipv4:10.0.0.7:50123" and "ipv6:%5B::1%5D:50123"."""
+    kind, _, place = peer.partition(":")
+    if kind not in ("ipv4", "ipv6"):
+        return ""
+    return unquote(place.rpartition(":")[0]).strip("[]")

@@ -6,14 +6,16 @@ import os
 import signal
 from typing import Any
 
+from serving.server.access_log import AccessLog
 from serving.server.config_poller import ConfigPoller
 from serving.server.configuration import Configuration, read_configuration
 from serving.server.flags import ServerFlags
 from serving.server.grpc_server import GrpcOptions, GrpcServer
 from serving.server.metrics import ServerMetrics
+from serving.server.metrics_file import MetricsFile
 from serving.server.model_manager import ManagerOptions, ModelManager
 from serving.server.rest.server import RestServer
-from serving.server.rest_options import rest_options
+from serving.server.rest_options import observer_of, rest_options
 from serving.server.saved_model import Runtime
 from serving.server.status import Code, ServingError
 from serving.server.version_loading import VersionLoader
@@ -52,6 +54,10 @@ class Application:
         self._metrics_path = configuration.metrics_path
         self._credentials = configuration.credentials
         self.metrics = ServerMetrics()
+        self._metrics_file = self._shared_metrics()
+        self._writing: asyncio.Future[None] | None = None
+        file = configuration.access_log
+        self._access_log = AccessLog(file) if file else None
         batching = configuration.batching
         loader = VersionLoader(
             runtime=Runtime(
@@ -115,6 +121,8 @@ class Application:
         if config_file is not None and wait_s > 0:
             self._poller = ConfigPoller(self.manager, config_file, wait_s)
             self._poller.start()
+        if self._metrics_file is not None:
+            self._writing = asyncio.ensure_future(self._metrics_file.keep_writing())
         if self._flags.port or self._flags.grpc_socket_path:
             self.grpc = GrpcServer(self.manager, self.metrics, self._grpc_options())
             await self.grpc.start()
@@ -131,6 +139,11 @@ class Application:
         parts = [part for part in (self.grpc, self.rest) if part is not None]
         await asyncio.gather(*(part.stop(grace_s) for part in parts))
         self.manager.stop()
+        if self._access_log is not None:
+            await asyncio.to_thread(self._access_log.close)
+        if self._metrics_file is not None and self._writing is not None:
+            self._writing.cancel()
+            self._metrics_file.write()
 
     async def _follow_parent(self, stop: asyncio.Event) -> None:
         """Stops when the process that started the workers is gone."""
@@ -153,16 +166,32 @@ class Application:
             has_reflection=flags.enable_grpc_reflection,
             shares_port=bool(flags.supervisor_pid),
             channel_arguments=_channel_arguments(flags.grpc_channel_arguments),
+            observers=(self._access_log.on_call,) if self._access_log else (),
         )
 
     def _rest_server(self) -> RestServer:
+        observers = [observer_of(self.metrics)]
+        if self._access_log is not None:
+            observers.append(self._access_log.on_request)
         options = rest_options(
             self._flags,
-            self.metrics,
             self._metrics_path,
+            self._metrics_page,
             lambda: self.manager.is_ready,
+            tuple(observers),
         )
         return RestServer(self.manager, options)
+
+    def _shared_metrics(self) -> MetricsFile | None:
+        path = self._flags.path("metrics_file")
+        if path is None or self._metrics_path is None:
+            return None
+        return MetricsFile(path, self.metrics)
+
+    def _metrics_page(self) -> bytes:
+        if self._metrics_file is not None:
+            return self._metrics_file.page()
+        return self.metrics.exposition().encode()
 
     async def _start_rest(self, rest: RestServer) -> None:
         flags = self._flags

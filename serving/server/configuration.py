@@ -15,6 +15,7 @@ from serving.server.batching_parameters import (
     read_batching_parameters,
 )
 from serving.server.flags import ServerFlags
+from serving.server.line_file import LineFile
 from serving.server.model_config import (
     ModelConfig,
     read_model_config_file,
@@ -34,12 +35,14 @@ class Configuration:
         batching: How requests are put together.
         metrics_path: URL path of the metrics; None: they are not shown.
         credentials: grpc.ServerCredentials; None: no TLS.
+        access_log: The access log's file, open; None: there is no access log.
     """
 
     models: tuple[ModelConfig, ...]
     batching: BatchingParameters
     metrics_path: str | None
     credentials: Any
+    access_log: LineFile | None = None
 
 
 def read_configuration(flags: ServerFlags) -> Configuration:
@@ -54,6 +57,7 @@ def read_configuration(flags: ServerFlags) -> Configuration:
         batching=_batching(flags),
         metrics_path=read_metrics_path(flags.path("monitoring_config_file")),
         credentials=read_server_credentials(ssl_config) if ssl_config else None,
+        access_log=_access_log(flags),
     )
 
 
@@ -74,3 +78,15 @@ def _batching(flags: ServerFlags) -> BatchingParameters:
         return NO_BATCHING
     path = flags.path("batching_parameters_file")
     return read_batching_parameters(path) if path else TF_SERVING_BATCHING
+
+
+def _access_log(flags: ServerFlags) -> LineFile | None:
+    path = flags.path("access_log")
+    try:
+        return LineFile(path) if path else None
+    except OSError as error:
+        raise ServingError(
+            Code.INVALID_ARGUMENT,
+            f"--access_log is {flags.access_log!r}, which cannot be written: "
+            f"{error.strerror}. Name a file in a folder that is there, or -.",
+        ) from error

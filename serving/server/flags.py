@@ -76,6 +76,11 @@ class ServerFlags:
         False, "Answer gRPC with tensor_content."
     )
     monitoring_config_file: str = _flag("", "MonitoringConfig in text format.")
+    access_log: str = _flag(
+        "",
+        "File that gets a line of JSON for every answered request, REST and gRPC; "
+        "-: standard output. It may be moved away at any time.",
+    )
     ssl_config_file: str = _flag("", "SSLConfig in text format, for gRPC.")
     grpc_channel_arguments: str = _flag("", "gRPC's own, such as a=1,b=2.")
     enable_grpc_healthcheck_service: bool = _flag(False, "Offer grpc.health.v1.")
@@ -92,6 +97,7 @@ class ServerFlags:
     )
     version: bool = _flag(False, "Print the versions and end.")
     supervisor_pid: int = _flag(0, argparse.SUPPRESS)
+    metrics_file: str = _flag("", argparse.SUPPRESS)
 
     def path(self, name: str) -> Path | None:
         """Returns a path flag's value; None: it is not given."""

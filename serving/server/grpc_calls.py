@@ -1,4 +1,4 @@
-"""What every RPC has in common: errors as status codes, counts, trailing metadata.
+"""What every RPC has in common: errors as codes, counts, observers, trailing metadata.
 
 x-slipway-model-version   the version that answered
 x-slipway-bundle-digest   its bundle's identity, where it has one
@@ -11,6 +11,7 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -25,43 +26,82 @@ _MAX_ID_LENGTH = 200
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 Metadata = tuple[tuple[str, str], ...]
-# A servicer's method: what it answers, and the version that did, if one did.
-Answer = tuple[Any, Servable | None]
-Method = Callable[[Any, Any], Awaitable[Answer]]
+Method = Callable[[Any, Any, "RpcCall"], Awaitable[Any]]
 Handler = Callable[[Any, Any, Any], Awaitable[Any]]
 
 
-def rpc(api: str) -> Callable[[Method], Handler]:
-    """Makes a servicer's method of one that takes a request and answers or raises.
+@dataclass(kw_only=True, slots=True)
+class RpcCall:
+    """One call; what is known of it is filled in, as far as it goes.
+
+    Attributes:
+        service: Such as "tensorflow.serving.PredictionService".
+        method: Such as "Predict".
+        request_id: The client's, or one made here.
+        peer: The client's address as gRPC writes it, such as "ipv4:10.0.0.7:50123".
+        model: The name that was asked for; "": none.
+        servable: The version that answered, or would have; None: none was found.
+        num_rows: Rows or examples of the request; 0 where it did not come to that.
+        code: "OK" or the name of gRPC's code.
+        took_s: From the whole request to its answer.
+    """
+
+    service: str
+    method: str
+    request_id: str
+    peer: str
+    model: str
+    servable: Servable | None = None
+    num_rows: int = 0
+    code: str = "OK"
+    took_s: float = 0.0
+
+
+Observer = Callable[[RpcCall], None]
+
+
+def rpc(name: str) -> Callable[[Method], Handler]:
+    """Makes a servicer's method of one that takes request and call and answers.
+
+    The servicer has `service`, its full name; `metrics`; and `observers`, which are
+    called with every answered call and must not wait or raise.
 
     Args:
-        api: Its name, such as "Predict".
+        name: Of the RPC, such as "Predict".
     """
 
     def decorate(method: Method) -> Handler:
         @functools.wraps(method)
         async def handle(self: Any, request: Any, context: Any) -> Any:
             started = time.perf_counter()
-            metadata = _request_id(context)
-            status = "CANCELLED"
+            call = RpcCall(
+                service=self.service,
+                method=name,
+                request_id=_request_id(context),
+                peer=context.peer(),
+                model=_model_of(request),
+            )
+            metadata = ((_REQUEST_ID, call.request_id),)
             try:
-                response, servable = await method(self, request)
-                status = "OK"
+                response = await method(self, request, call)
             except ServingError as error:
-                status = error.code.name
+                call.code = error.code.name
                 await context.abort(_CODES[int(error.code)], error.message, metadata)
             except asyncio.CancelledError:
+                call.code = _why_cancelled(context)
                 raise
             except Exception as error:  # noqa: BLE001 - one request is not the server
-                _LOG.exception("%s failed", api)
-                status = Code.INTERNAL.name
+                _LOG.exception("%s failed", name)
+                call.code = Code.INTERNAL.name
                 await context.abort(
                     grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}"
                 )
             finally:
-                took_s = time.perf_counter() - started
-                _count(self.metrics, api, request, status, took_s)
-            context.set_trailing_metadata(metadata + _origin(servable))
+                call.took_s = time.perf_counter() - started
+                _count(self.metrics, call)
+                for observer in self.observers:
+                    observer(call)
+            context.set_trailing_metadata(metadata + _origin(call.servable))
             return response
 
         return handle
@@ -92,11 +132,24 @@ def fill_spec(message: Any, servable: Servable, signature: str) -> None:
     message.signature_name = signature
 
 
-def _request_id(context: Any) -> Metadata:
+def _model_of(request: Any) -> str:
+    if hasattr(request, "model_spec"):
+        return str(request.model_spec.name)
+    tasks = getattr(request, "tasks", ())
+    return tasks[0].model_spec.name if tasks else ""
+
+
+def _request_id(context: Any) -> str:
     for key, value in context.invocation_metadata() or ():
         if key == _REQUEST_ID and isinstance(value, str) and value.isprintable():
-            return ((_REQUEST_ID, value[:_MAX_ID_LENGTH]),)
-    return ((_REQUEST_ID, uuid.uuid4().hex),)
+            return value[:_MAX_ID_LENGTH]
+    return uuid.uuid4().hex
+
+
+def _why_cancelled(context: Any) -> str:
+    left_s = context.time_remaining()
+    is_late = left_s is not None and left_s <= 0
+    return (Code.DEADLINE_EXCEEDED if is_late else Code.CANCELLED).name
 
 
 def _origin(servable: Servable | None) -> Metadata:
@@ -108,12 +161,8 @@ def _origin(servable: Servable | None) -> Metadata:
     return (version, ("x-slipway-bundle-digest", servable.bundle_digest))
 
 
-def _count(
-    metrics: ServerMetrics, api: str, request: Any, status: str, took_s: float
-) -> None:
+def _count(metrics: ServerMetrics, call: RpcCall) -> None:
     # A model that is not there gets no row: its name is the client's choice.
-    if api not in COUNTED_APIS or status == Code.NOT_FOUND.name:
-        return
-    tasks = request.tasks if api == "MultiInference" else (request,)
-    if tasks and tasks[0].model_spec.name:
-        metrics.on_request(tasks[0].model_spec.name, api, "GRPC", status, took_s)
+    is_counted = call.method in COUNTED_APIS and call.code != Code.NOT_FOUND.name
+    if is_counted and call.model:
+        metrics.on_request(call.model, call.method, "GRPC", call.code, call.took_s)

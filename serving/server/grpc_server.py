@@ -12,16 +12,14 @@ from tensorflow_serving.apis import (
 )
 
 from serving.server.core import Backend
+from serving.server.grpc_calls import Observer
 from serving.server.grpc_services import ModelService, PredictionService
 from serving.server.metrics import ServerMetrics
 from serving.server.service_descriptors import register_services
 from serving.server.status import Code, ServingError
 
 _LOG = logging.getLogger(__name__)
-_SERVICES = (
-    "tensorflow.serving.PredictionService",
-    "tensorflow.serving.ModelService",
-)
+_SERVICES = (PredictionService.service, ModelService.service)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +37,8 @@ class GrpcOptions:
         has_reflection: Whether clients may ask for the services.
         shares_port: Whether other processes may listen at the same port.
         channel_arguments: Options of gRPC's own.
+        observers: Called with every answered call of both services; they must not wait
+            or raise. Health checks and reflection are not told.
     """
 
     address: str
@@ -51,6 +51,7 @@ class GrpcOptions:
     has_reflection: bool = False
     shares_port: bool = False
     channel_arguments: tuple[tuple[str, Any], ...] = ()
+    observers: tuple[Observer, ...] = ()
 
 
 class GrpcServer:
@@ -76,11 +77,12 @@ class GrpcServer:
                 metrics,
                 as_content=options.as_content,
                 checks_methods=options.checks_methods,
+                observers=options.observers,
             ),
             self._server,
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
-            ModelService(backend, metrics), self._server
+            ModelService(backend, metrics, options.observers), self._server
         )
         self._health = self._offer_health() if options.has_health else None
         if options.has_reflection:
@@ -132,8 +134,11 @@ class GrpcServer:
         return servicer
 
     def _offer_reflection(self) -> None:
+        from grpc_health.v1 import health
         from grpc_reflection.v1alpha import reflection
 
         register_services()
-        names = (*_SERVICES, reflection.SERVICE_NAME)
+        names = [*_SERVICES, reflection.SERVICE_NAME]
+        if self._health is not None:
+            names.append(health.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)

@@ -23,9 +23,9 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import (
 )
 
 from serving.server import example_answers
-from serving.server.core import Backend, Servable, Signature
+from serving.server.core import Arrays, Backend, Servable, Signature
 from serving.server.example_inputs import serialized_examples
-from serving.server.grpc_calls import Answer, fill_spec, rpc, spec_of
+from serving.server.grpc_calls import Observer, RpcCall, fill_spec, rpc, spec_of
 from serving.server.grpc_tensors import arrays_from_protos, fill_proto
 from serving.server.metrics import ServerMetrics
 from serving.server.status import Code, ServingError
@@ -44,7 +44,10 @@ class PredictionService(PredictionServiceServicer):
 
     Attributes:
         metrics: Hears of every request.
+        observers: Are told of every answered one.
     """
+
+    service = "tensorflow.serving.PredictionService"
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class PredictionService(PredictionServiceServicer):
         *,
         as_content: bool = False,
         checks_methods: bool = False,
+        observers: tuple[Observer, ...] = (),
     ) -> None:
         """Serves a backend's models.
 
@@ -61,61 +65,66 @@ class PredictionService(PredictionServiceServicer):
             metrics: See above.
             as_content: Whether numbers go as tensor_content.
             checks_methods: Whether a signature's method_name must be the call's.
+            observers: See above.
         """
         self.metrics = metrics
+        self.observers = observers
         self._backend = backend
         self._as_content = as_content
         self._checks_methods = checks_methods
 
     @rpc("Predict")
-    async def Predict(self, request: Any) -> Answer:  # noqa: N802 - gRPC's
+    async def Predict(self, request: Any, call: RpcCall) -> Any:  # noqa: N802 - gRPC's
         """Runs a signature on named tensors."""
         _require_spec(request)
-        servable = self._backend.servable(spec_of(request.model_spec))
+        servable = call.servable = self._backend.servable(spec_of(request.model_spec))
         name = request.model_spec.signature_name or _DEFAULT_SIGNATURE
         _check_predict(servable, name, checks_method=self._checks_methods)
         inputs = arrays_from_protos(request.inputs)
+        call.num_rows = _num_rows(inputs)
         answers = await servable.run(name, inputs, tuple(request.output_filter))
         response = predict_pb2.PredictResponse()
         fill_spec(response.model_spec, servable, name)
         for alias, values in answers.items():
             fill_proto(response.outputs[alias], values, as_content=self._as_content)
-        return response, servable
+        return response
 
     @rpc("Classify")
-    async def Classify(self, request: Any) -> Answer:  # noqa: N802 - gRPC's
+    async def Classify(self, request: Any, call: RpcCall) -> Any:  # noqa: N802 - gRPC's
         """Runs a classification signature on tf.Examples."""
         response = classification_pb2.ClassificationResponse()
-        servable, answers, count = await self._run_examples(
-            request, example_answers.CLASSIFY, response
+        answers = await self._run_examples(
+            request, call, example_answers.CLASSIFY, response
         )
-        example_answers.fill_classifications(response.result, answers, count)
-        return response, servable
+        example_answers.fill_classifications(response.result, answers, call.num_rows)
+        return response
 
     @rpc("Regress")
-    async def Regress(self, request: Any) -> Answer:  # noqa: N802 - gRPC's
+    async def Regress(self, request: Any, call: RpcCall) -> Any:  # noqa: N802 - gRPC's
         """Runs a regression signature on tf.Examples."""
         response = regression_pb2.RegressionResponse()
-        servable, answers, count = await self._run_examples(
-            request, example_answers.REGRESS, response
+        answers = await self._run_examples(
+            request, call, example_answers.REGRESS, response
         )
-        example_answers.fill_regressions(response.result, answers, count)
-        return response, servable
+        example_answers.fill_regressions(response.result, answers, call.num_rows)
+        return response
 
     @rpc("MultiInference")
-    async def MultiInference(self, request: Any) -> Answer:  # noqa: N802 - gRPC's
+    async def MultiInference(self, request: Any, call: RpcCall) -> Any:  # noqa: N802 - gRPC's
         """Runs several signatures of one model on the same tf.Examples."""
         if not request.tasks:
             raise ServingError(
                 Code.INVALID_ARGUMENT, "Inference request contains no tasks"
             )
-        servable = self._backend.servable(spec_of(request.tasks[0].model_spec))
+        spec = spec_of(request.tasks[0].model_spec)
+        servable = call.servable = self._backend.servable(spec)
         names = [
             task.model_spec.signature_name or _DEFAULT_SIGNATURE
             for task in request.tasks
         ]
         _check_tasks(servable, request.tasks, names, checks_method=self._checks_methods)
         examples = serialized_examples(request.input)
+        call.num_rows = len(examples)
         self.metrics.on_examples(servable.name, len(examples))
         answers = await asyncio.gather(
             *(servable.run(name, {example_answers.INPUTS: examples}) for name in names)
@@ -132,10 +141,10 @@ class PredictionService(PredictionServiceServicer):
                 example_answers.fill_regressions(
                     result.regression_result, found, len(examples)
                 )
-        return response, servable
+        return response
 
     @rpc("GetModelMetadata")
-    async def GetModelMetadata(self, request: Any) -> Answer:  # noqa: N802 - gRPC's
+    async def GetModelMetadata(self, request: Any, call: RpcCall) -> Any:  # noqa: N802 - gRPC's
         """Returns the signatures of a version."""
         _require_spec(request)
         if not request.metadata_field:
@@ -148,7 +157,7 @@ class PredictionService(PredictionServiceServicer):
                 raise ServingError(
                     Code.INVALID_ARGUMENT, f"Metadata field {field} is not supported"
                 )
-        servable = self._backend.servable(spec_of(request.model_spec))
+        servable = call.servable = self._backend.servable(spec_of(request.model_spec))
         signatures = get_model_metadata_pb2.SignatureDefMap()
         for name, definition in servable.signature_defs.items():
             signatures.signature_def[name].CopyFrom(definition)
@@ -156,22 +165,22 @@ class PredictionService(PredictionServiceServicer):
         response.model_spec.name = servable.name
         response.model_spec.version.value = servable.version
         response.metadata[_SIGNATURE_DEF].Pack(signatures)
-        return response, servable
+        return response
 
     async def _run_examples(
-        self, request: Any, method_name: str, response: Any
-    ) -> tuple[Servable, Any, int]:
+        self, request: Any, call: RpcCall, method_name: str, response: Any
+    ) -> Arrays:
         _require_spec(request)
-        servable = self._backend.servable(spec_of(request.model_spec))
+        servable = call.servable = self._backend.servable(spec_of(request.model_spec))
         name = request.model_spec.signature_name or _DEFAULT_SIGNATURE
         example_answers.find_signature(
             servable, name, method_name, checks_method=self._checks_methods
         )
         examples = serialized_examples(request.input)
+        call.num_rows = len(examples)
         self.metrics.on_examples(servable.name, len(examples))
         fill_spec(response.model_spec, servable, name)
-        answers = await servable.run(name, {example_answers.INPUTS: examples})
-        return servable, answers, len(examples)
+        return await servable.run(name, {example_answers.INPUTS: examples})
 
 
 class ModelService(ModelServiceServicer):
@@ -179,16 +188,26 @@ class ModelService(ModelServiceServicer):
 
     Attributes:
         metrics: Hears of every request.
+        observers: Are told of every answered one.
     """
 
-    def __init__(self, backend: Backend, metrics: ServerMetrics) -> None:
+    service = "tensorflow.serving.ModelService"
+
+    def __init__(
+        self,
+        backend: Backend,
+        metrics: ServerMetrics,
+        observers: tuple[Observer, ...] = (),
+    ) -> None:
         """Serves a backend."""
         self.metrics = metrics
+        self.observers = observers
         self._backend = backend
 
     @rpc("GetModelStatus")
-    async def GetModelStatus(self, request: Any) -> Answer:  # noqa: N802 - gRPC's
+    async def GetModelStatus(self, request: Any, call: RpcCall) -> Any:  # noqa: N802 - gRPC's
         """Returns the states of a model's versions."""
+        del call
         _require_spec(request)
         response = get_model_status_pb2.GetModelStatusResponse()
         for found in self._backend.status(spec_of(request.model_spec)):
@@ -198,11 +217,12 @@ class ModelService(ModelServiceServicer):
             )
             status.status.error_code = found.error_code
             status.status.error_message = found.error_message
-        return response, None
+        return response
 
     @rpc("HandleReloadConfigRequest")
-    async def HandleReloadConfigRequest(self, request: Any) -> Answer:  # noqa: N802 - gRPC's
+    async def HandleReloadConfigRequest(self, request: Any, call: RpcCall) -> Any:  # noqa: N802 - gRPC's
         """Takes over another configuration; answers when its new models serve."""
+        del call
         if request.config.WhichOneof("config") != "model_config_list":
             raise ServingError(
                 Code.INVALID_ARGUMENT,
@@ -212,7 +232,13 @@ class ModelService(ModelServiceServicer):
         await asyncio.to_thread(self._backend.reload_config, request.config)
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
-        return response, None
+        return response
+
+
+def _num_rows(inputs: Arrays) -> int:
+    for values in inputs.values():
+        return len(values) if values.ndim else 1
+    return 0
 
 
 def _require_spec(request: Any) -> None:

@@ -14,28 +14,30 @@ _APIS = {api.lower(): api for api in COUNTED_APIS}
 
 def rest_options(
     flags: ServerFlags,
-    metrics: ServerMetrics,
     metrics_path: str | None,
+    metrics_page: Callable[[], bytes],
     is_ready: Callable[[], bool],
+    observers: tuple[Callable[[AnsweredRequest], None], ...],
 ) -> RestOptions:
     """Returns the options of a RestServer.
 
     Args:
         flags: The command line's.
-        metrics: Hear of every answer, and are shown at metrics_path.
-        metrics_path: None: nowhere.
+        metrics_path: Where metrics_page is shown; None: nowhere.
+        metrics_page: Prometheus' text.
         is_ready: Whether every model serves.
+        observers: Hear of every answer.
     """
     return RestOptions(
         timeout_s=flags.rest_api_timeout_in_ms / 1000,
         metrics_path=metrics_path,
-        metrics_page=lambda: metrics.exposition().encode(),
+        metrics_page=metrics_page,
         checks_methods=flags.enable_signature_method_name_check,
         has_cors=flags.rest_api_enable_cors_support,
         shares_port=bool(flags.supervisor_pid),
         is_ready=is_ready,
         nullable_inputs=_nullable_inputs,
-        observers=(observer_of(metrics),),
+        observers=observers,
     )
 
 

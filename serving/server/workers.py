@@ -1,16 +1,19 @@
 """Several server processes at the same ports, watched over by this one.
 
 Each is a whole server of its own with SO_REUSEPORT: the system spreads connections. One
-that dies is started again, the later the more often it did; a signal ends all.
+that dies is started again, the later the more often it did; a signal ends all. What
+they count is kept in a private folder (metrics_file.py) as long as this process lives.
 """
 
 import logging
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 _LOG = logging.getLogger(__name__)
 _TICK_S = 0.1
@@ -19,6 +22,8 @@ _LONGEST_PAUSE_S = 30.0
 _STEADY_S = 60.0
 _KILL_AFTER_S = 5.0
 CONFIGURATION_EXIT_CODE = 2
+# In memory, so that no request waits for a disk.
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 
 
 @dataclass(kw_only=True)
@@ -39,7 +44,8 @@ class Supervisor:
         """Prepares; nothing runs yet.
 
         Args:
-            command: What starts a worker; --supervisor_pid is added.
+            command: What starts a worker; --supervisor_pid and --metrics_file are
+                added.
             num_workers: How many processes.
             drain_s: How long they may answer what runs when they are to stop.
         """
@@ -52,6 +58,14 @@ class Supervisor:
         """Returns the exit code: 0 after a signal; a worker's that cannot start."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        in_memory = os.access(_SHARED_MEMORY, os.W_OK | os.X_OK)
+        with tempfile.TemporaryDirectory(
+            prefix="slipway-metrics-", dir=_SHARED_MEMORY if in_memory else None
+        ) as metrics_dir:
+            self._metrics_dir = Path(metrics_dir)
+            return self._run_workers()
+
+    def _run_workers(self) -> int:
         workers = [self._start(number) for number in range(self._num_workers)]
         exit_code = 0
         while not self._is_stopping and exit_code == 0:
@@ -67,8 +81,9 @@ class Supervisor:
     def _start(self, number: int) -> _Worker:
         # The signal of a terminal goes to the whole group; workers hear of it from
         # here alone.
+        metrics_file = self._metrics_dir / f"{number}.json"
         process = subprocess.Popen(  # noqa: S603 - our own command line
-            self._command, start_new_session=True
+            [*self._command, f"--metrics_file={metrics_file}"], start_new_session=True
         )
         _LOG.info("worker %d is process %d", number, process.pid)
         return _Worker(number=number, process=process, started_s=time.monotonic())

@@ -20,6 +20,28 @@ def pool():
 
 
 @pytest.fixture
+def graph():
+    """y = 2 x, which can be held up."""
+    from tests.serving.server.batcher_graph import Graph
+
+    return Graph()
+
+
+@pytest.fixture
+def make_batcher(graph, pool):
+    """A function that makes a batcher; its `heard` are the batches it told of."""
+    from serving.server.batcher import Batcher
+
+    def make(parameters=MICRO_BATCHING, call=graph):
+        heard = []
+        batcher = Batcher(call, parameters, pool, lambda *facts: heard.append(facts))
+        batcher.heard = heard
+        return batcher
+
+    return make
+
+
+@pytest.fixture
 def runtime(pool):
     """What all versions of a server share."""
     from serving.server.saved_model import Runtime
@@ -81,7 +103,8 @@ def manager(runtime, half_plus_two):
     from serving.server.version_policy import VersionPolicy
 
     loader = VersionLoader(runtime=runtime)
-    made = ModelManager(loader.load, ManagerOptions(poll_wait_s=0.05))
+    options = ManagerOptions(poll_wait_s=0.05, labels_unavailable=True)
+    made = ModelManager(loader.load, options)
     made.start(
         [
             ModelConfig(

@@ -54,7 +54,12 @@ def test_health_and_reflection_by_flag(talk):
 
     status, names = talk(conversation, has_health=True, has_reflection=True)
     assert status == 1
-    assert "tensorflow.serving.PredictionService" in names
+    assert set(names) == {
+        "tensorflow.serving.PredictionService",
+        "tensorflow.serving.ModelService",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
     with pytest.raises(grpc.aio.AioRpcError) as error:
         talk(conversation)
     assert error.value.code() is grpc.StatusCode.UNIMPLEMENTED

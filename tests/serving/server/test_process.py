@@ -27,23 +27,25 @@ def free_port():
 
 
 class Server:
-    """A server process and its log."""
+    """A server process, its log and its access log."""
 
     def __init__(self, log, *flags):
         self.rest_port, self.grpc_port = free_port(), free_port()
         self.log = log
+        self.access_log = log.with_suffix(".jsonl")
         self.process = subprocess.Popen(
             [
                 sys.executable, "-m", "serving.server",
                 f"--rest_api_port={self.rest_port}", f"--port={self.grpc_port}",
+                f"--access_log={self.access_log}",
                 *flags,
             ],
             stderr=log.open("w"),
         )  # fmt: skip
 
-    def wait_until_it_serves(self, times=1):
+    def wait_until_it_serves(self):
         end_s = time.monotonic() + 60
-        while self.log.read_text().count(" Serving.") < times:
+        while " Serving." not in self.log.read_text():
             assert time.monotonic() < end_s, self.log.read_text()
             assert self.process.poll() is None, self.log.read_text()
             time.sleep(0.05)
@@ -98,8 +100,8 @@ def test_term_under_load_loses_no_accepted_request(start, tmp_path):
     server = start(f"--monitoring_config_file={metrics}")
     server.wait_until_it_serves()
     assert server.predict(1.0, 2.0) == [2.5, 3.0]
-    text = server.get("/monitoring/prometheus/metrics")
-    assert ':tensorflow:serving:request_count{model_name="m",status="OK"} 1' in text
+    count = ':tensorflow:serving:request_count{model_name="m",status="OK"} 1'
+    assert count in server.get("/monitoring/prometheus/metrics")
     faults, answers = [], []
     ends = threading.Event()
 
@@ -126,21 +128,12 @@ def test_term_under_load_loses_no_accepted_request(start, tmp_path):
         thread.join(30)
     assert exit_code == 0, server.log.read_text()
     assert len(answers) > 50
+    assert server.access_log.read_text().count('"rows":1,') == len(answers)
     assert all(answer == [2.5] for answer in answers)
     # A connection that the system had accepted and the server had not yet is reset.
     assert all(isinstance(fault, ConnectionResetError) or
                isinstance(getattr(fault, "reason", None), ConnectionResetError)
                for fault in faults), faults  # fmt: skip
-
-
-def test_workers_share_the_ports_and_stop_together(start):
-    server = start("--workers=2")
-    server.wait_until_it_serves(times=2)
-    assert server.predict(1.0) == [2.5]
-    with pytest.raises(urllib.error.HTTPError):
-        server.get("/monitoring/prometheus/metrics")
-    assert server.stop(signal.SIGINT) == 0
-    assert server.log.read_text().count("Stopped.") == 2
 
 
 @pytest.fixture
@@ -220,6 +213,31 @@ def test_term_while_a_model_loads_ends_the_server_at_once(base_path, monkeypatch
 def test_workers_that_cannot_be_configured_end_the_supervisor():
     supervisor = Supervisor([sys.executable, "-c", "raise SystemExit(2)"], 2, 1)
     assert supervisor.run() == 2
+
+
+def test_worker_whose_supervisor_was_killed_stops_and_leaves_no_counts(
+    base_path, tmp_path
+):
+    monitoring = tmp_path / "monitoring.txt"
+    monitoring.write_text("prometheus_config { enable: true }")
+    metrics_file = tmp_path / "counts" / "0.json"
+    metrics_file.parent.mkdir()
+    metrics_file.with_name("1.json").write_text("{}")
+    flags = [
+        f"--model_base_path={base_path}",
+        f"--port={free_port()}",
+        f"--monitoring_config_file={monitoring}",
+        f"--metrics_file={metrics_file}",
+        f"--supervisor_pid={os.getpid()}",  # not of our parent
+    ]
+    assert main(flags) == 0
+    assert not metrics_file.parent.exists()
+
+
+def test_access_log_that_cannot_be_opened_ends_with_2(base_path, tmp_path, caplog):
+    path = tmp_path / "nowhere" / "access.jsonl"
+    assert main([f"--model_base_path={base_path}", f"--access_log={path}"]) == 2
+    assert f"--access_log is {str(path)!r}, which cannot be written" in caplog.text
 
 
 def test_version_is_printed(capsys):
