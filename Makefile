@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help setup demo test lint format lock benchmark doctor tools clean clean-runs clean-all
+.PHONY: help setup demo test soak lint format lock benchmark doctor tools clean clean-runs clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ demo: setup ## train, check and push a model of 336,776 real flights
 
 test: setup ## run every test
 	@$(PYTHON) -m pytest
+
+soak: setup ## 2 million requests with hot swaps against one server: memory flat, none fails
+	@$(PYTHON) -m benchmarks.soak
 
 lint: setup ## ruff, mypy and import-linter
 	@$(PYTHON) -m ruff check .

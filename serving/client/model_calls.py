@@ -143,7 +143,11 @@ class ModelCalls:
         request = build(name, self._signature(call, metadata, name))
         answer = yield from call.exchange(request, self._wire.read)
         if answer.model_version not in (None, metadata.version):
-            metadata = yield from self._metadata_of(call, answer.model_version)
+            try:
+                metadata = yield from self._metadata_of(call, answer.model_version)
+            except ModelNotFoundError:
+                # It was swapped out since: what was asked by reads its answer, too.
+                self._newest = None
         signature = self._signature(call, metadata, name)
         outputs, version = self._read(
             call, partial(self._wire.outputs, signature=signature), answer

@@ -36,7 +36,8 @@ Source: RunOptions in tensorflow/core/protobuf/config.proto.
 _SMALL_MODEL_BYTES = 64 << 20
 # What TensorFlow puts around the reason.
 _NOISE = re.compile(
-    r"Graph execution error|Detected at node|<stack traces|\d+ root error|\[\[|\s*File "
+    r"Graph execution error|Detected at node|Node: '|<stack traces|\d+ root error|\[\["
+    r"|\s*File |Restoring from checkpoint failed"
 )
 
 _ENDLESS_OPS = frozenset(

@@ -19,6 +19,7 @@ import grpc
 from serving.server.core import ModelSpec, Servable
 from serving.server.metrics import COUNTED_APIS, ServerMetrics
 from serving.server.status import Code, ServingError
+from serving.server.unreadable_requests import UnreadableRequest
 
 _LOG = logging.getLogger(__name__)
 _REQUEST_ID = "x-request-id"
@@ -83,6 +84,11 @@ def rpc(name: str) -> Callable[[Method], Handler]:
             )
             metadata = ((_REQUEST_ID, call.request_id),)
             try:
+                if isinstance(request, UnreadableRequest):
+                    raise ServingError(
+                        Code.INTERNAL,
+                        f"the request is no message of {name}: {request.reason}",
+                    )
                 response = await method(self, request, call)
             except ServingError as error:
                 call.code = error.code.name

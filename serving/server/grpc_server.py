@@ -17,6 +17,7 @@ from serving.server.grpc_services import ModelService, PredictionService
 from serving.server.metrics import ServerMetrics
 from serving.server.service_descriptors import register_services
 from serving.server.status import Code, ServingError
+from serving.server.unreadable_requests import ForgivingServer
 
 _LOG = logging.getLogger(__name__)
 _SERVICES = (PredictionService.service, ModelService.service)
@@ -71,6 +72,7 @@ class GrpcServer:
                 *options.channel_arguments,
             ]
         )
+        forgiving = ForgivingServer(self._server)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
             PredictionService(
                 backend,
@@ -79,10 +81,10 @@ class GrpcServer:
                 checks_methods=options.checks_methods,
                 observers=options.observers,
             ),
-            self._server,
+            forgiving,
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
-            ModelService(backend, metrics, options.observers), self._server
+            ModelService(backend, metrics, options.observers), forgiving
         )
         self._health = self._offer_health() if options.has_health else None
         if options.has_reflection:

@@ -79,6 +79,7 @@ class Connection(asyncio.Protocol):
         self._pool.remove(self)
         self._pool.release(self._held_bytes)
         self._held_bytes = 0
+        self._reader.close()
         self._waiting.clear()
         if self._task is not None:
             self._task.cancel()

@@ -231,6 +231,16 @@ class RequestReader:
         refusal = self._body_refusal(closes=True)
         self.refuse(refusal.status, refusal.message)
 
+    def close(self) -> None:
+        """Lets go of what it holds; it reads no more.
+
+        Reader and parser refer to each other: without this a body that never became
+        whole would stay in memory until some later day.
+        """
+        self._is_stopped = True
+        self._begin()
+        del self._parser
+
     def refuse(self, status: int, message: str) -> None:
         """Refuses the request that is being read, and all after it."""
         if self._is_stopped:
