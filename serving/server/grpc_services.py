@@ -25,9 +25,12 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import (
 from serving.server import example_answers
 from serving.server.core import Arrays, Backend, Servable, Signature
 from serving.server.example_inputs import serialized_examples
+from serving.server.gathering import Gathering
 from serving.server.grpc_calls import Observer, RpcCall, fill_spec, rpc, spec_of
+from serving.server.grpc_rows import RowReaders
 from serving.server.grpc_tensors import arrays_from_protos, fill_proto
 from serving.server.metrics import ServerMetrics
+from serving.server.packed_rows import PackedRows
 from serving.server.status import Code, ServingError
 
 _DEFAULT_SIGNATURE = "serving_default"
@@ -72,6 +75,8 @@ class PredictionService(PredictionServiceServicer):
         self._backend = backend
         self._as_content = as_content
         self._checks_methods = checks_methods
+        self._gathering = Gathering()
+        self._rows = RowReaders()
 
     @rpc("Predict")
     async def Predict(self, request: Any, call: RpcCall) -> Any:  # noqa: N802 - gRPC's
@@ -80,14 +85,22 @@ class PredictionService(PredictionServiceServicer):
         servable = call.servable = self._backend.servable(spec_of(request.model_spec))
         name = request.model_spec.signature_name or _DEFAULT_SIGNATURE
         _check_predict(servable, name, checks_method=self._checks_methods)
-        inputs = arrays_from_protos(request.inputs)
+        inputs = self._inputs(request, servable.signatures.get(name))
         call.num_rows = _num_rows(inputs)
+        await self._gathering.join()
         answers = await servable.run(name, inputs, tuple(request.output_filter))
         response = predict_pb2.PredictResponse()
         fill_spec(response.model_spec, servable, name)
         for alias, values in answers.items():
             fill_proto(response.outputs[alias], values, as_content=self._as_content)
         return response
+
+    def _inputs(self, request: Any, signature: Signature | None) -> Arrays:
+        if signature is not None:
+            rows = self._rows.reader(signature).read(request.inputs)
+            if rows is not None:
+                return rows
+        return arrays_from_protos(request.inputs)
 
     @rpc("Classify")
     async def Classify(self, request: Any, call: RpcCall) -> Any:  # noqa: N802 - gRPC's
@@ -236,6 +249,8 @@ class ModelService(ModelServiceServicer):
 
 
 def _num_rows(inputs: Arrays) -> int:
+    if isinstance(inputs, PackedRows):
+        return inputs.num_rows
     for values in inputs.values():
         return len(values) if values.ndim else 1
     return 0

@@ -42,6 +42,18 @@ _MAX_REPEATED = 1 << 26
 Array = npt.NDArray[Any]
 
 
+def typed_field(number: int) -> str | None:
+    """Returns the typed field of a DataType that holds one value an element, exactly.
+
+    Args:
+        number: TensorFlow's DataType; None is returned for those whose field is wider
+            than they are, or that have none.
+    """
+    dtype, field = _FIELDS.get(number, (None, ""))
+    is_exact = dtype is not None and (field != "int_val" or dtype == np.int32)
+    return field if is_exact else None
+
+
 def arrays_from_protos(tensors: Mapping[str, Any]) -> dict[str, Array]:
     """Returns the inputs of a request by alias.
 

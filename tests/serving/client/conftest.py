@@ -47,7 +47,11 @@ def served(tmp_path_factory, built_tiny_bundle):
     ]
     file = folder / "models.config"
     file.write_text(f"model_config_list {{ {' '.join(configs)} }}")
-    with RunningServer(f"--model_config_file={file}") as server:
+    flags = (
+        f"--model_config_file={file}",
+        "--allow_version_labels_for_unavailable_models",
+    )
+    with RunningServer(*flags) as server:
         yield server
 
 

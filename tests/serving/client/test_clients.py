@@ -1,6 +1,7 @@
 """The four clients against our server: the same calls, the same answers."""
 
 import concurrent.futures
+import dataclasses
 import subprocess
 import sys
 import time
@@ -203,6 +204,21 @@ def test_new_version_with_other_dtypes_is_noticed(connect, tmp_path):
         assert prediction.outputs["n"].tolist() == [4]
         assert prediction.outputs["n"].dtype == np.int32
         assert prediction.model_version == 2
+
+
+def test_answer_of_a_version_that_is_gone_since_is_an_answer(
+    connect, served, monkeypatch
+):
+    client = connect(served, "linear")
+    client.predict([{"x": 1.0}])
+    calls = getattr(client, "_client", client)._calls
+    known = calls._newest
+    calls._known = {}
+    calls._newest = dataclasses.replace(known, version=known.version + 100)
+    # Nobody can be asked about the version that answers.
+    gone = calls._wire.metadata(987654)
+    monkeypatch.setattr(calls._wire, "metadata", lambda _version: gone)
+    assert client.predict([{"x": 1.0}]).outputs["y"].tolist() == [5.5]
 
 
 def test_signatures_are_asked_for_once(connect, served, monkeypatch):
