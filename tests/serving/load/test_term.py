@@ -15,8 +15,11 @@ from tests.serving.load.crowd import TIMEOUT_S, Crowd, read_answer
 DRAIN_S = 10.0
 SLOW_S = 0.4
 NUM_SLOW_REST, NUM_SLOW_GRPC = 3, 3
-# A message that is still on its way when the server stops listening was not accepted.
-ON_ITS_WAY_S = 0.1
+# A call that gRPC's core holds and has not handed over when the server stops listening
+# was not accepted: it ends with one of these. Where the machine is busy with other work
+# it may wait there for a moment.
+ON_ITS_WAY_S = 1.0
+NOT_ACCEPTED = ("UNAVAILABLE", "CANCELLED")
 
 
 @pytest.mark.parametrize("workers", [1, 2], ids=["one_process", "two_workers"])
@@ -39,7 +42,7 @@ def test_term_under_load_answers_what_was_accepted(workers, telling, tmp_path):
     for one in crowd.problems:
         # Only gRPC's clients try to connect anew, and find nobody.
         assert one.way == "grpc", (one, signal_s)
-        assert one.problem.startswith("UNAVAILABLE"), (one, signal_s)
+        assert one.problem.startswith(NOT_ACCEPTED), (one, signal_s)
         assert one.sent_s > signal_s - ON_ITS_WAY_S, (one, signal_s)
     assert sum(one.version == 1 for one in crowd.asked) > 400
     late = {one.way for one in crowd.asked if one.ended_s > signal_s}
