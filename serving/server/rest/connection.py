@@ -171,16 +171,15 @@ class Connection(asyncio.Protocol):
     def _start(self, request: HttpRequest) -> None:
         self._request = request
         self._is_late = False
-        if self._turn.take(request, self._on_answer):
-            self._pool.watch(self)
-        else:
+        # One clock, also for a request that is sent back by the turn.
+        self._pool.watch(self)
+        if not self._turn.take(request, self._on_answer):
             self._start_alone(request)
 
     def _on_answer(self, request: HttpRequest, answer: Answer | None) -> None:
         """Takes what came of a request that was answered with others."""
         if self._request is not request:
             return  # given up meanwhile
-        self._pool.unwatch(self)
         if self._is_lost:
             answer = Answer()
             self._set_cancelled(answer)
@@ -195,7 +194,6 @@ class Connection(asyncio.Protocol):
         task = asyncio.Task(self._serve(request), loop=self._loop, eager_start=True)
         if not task.done():
             self._task = task
-            self._pool.watch(self)
 
     def expire(self) -> None:
         """Gives up the request that runs: it has taken too long."""
@@ -229,8 +227,7 @@ class Connection(asyncio.Protocol):
         answer.body = error_body(error.message)
 
     def _finish(self, request: HttpRequest, answer: Answer) -> None:
-        if self._task is not None:
-            self._pool.unwatch(self)
+        self._pool.unwatch(self)
         self._task = self._request = None
         request_id = request.request_id or self._pool.new_request_id()
         if not self._is_lost:

@@ -86,6 +86,8 @@ class PredictTurn:
             return False
         if request.body.find(b"{", 1) < 0:
             return False  # its rows are no objects
+        if not self._is_shared(request.path):
+            return False
         rows = _rows(request.body)
         if rows is None or len(rows) > self._options.max_instances:
             return False
@@ -93,6 +95,14 @@ class PredictTurn:
             self._begin()
         self._waiting.append(_Waiting(request=request, on_answer=on_answer, rows=rows))
         return True
+
+    def _is_shared(self, path: bytes) -> bool:
+        """Tells whether the model of a path may run requests as one, at this moment."""
+        try:
+            servable = self._backend.servable(find_route("POST", path).spec)
+        except ServingError:
+            return False
+        return servable.shared_rows(DEFAULT_SIGNATURE) > 0
 
     def _begin(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -181,16 +181,28 @@ def test_what_is_no_common_request_is_not_taken(backend, request_):
     assert answers_of_one_turn(backend, request_, max_instances=5) == ["alone"]
 
 
-def test_model_whose_requests_may_not_be_put_together_goes_the_usual_way(model):
+def test_model_whose_requests_may_not_be_put_together_is_not_taken(model):
     model.num_shared = 0
     found = answers_of_one_turn(FakeBackend(model), post(body((1, "a"))))
-    assert found == [None]
+    assert found == ["alone"]
     assert model.batch_sizes == []
 
 
-def test_unknown_model_goes_the_usual_way(backend):
+def test_unknown_model_is_not_taken(backend):
     unknown = "/v1/models/none:predict"
-    assert answers_of_one_turn(backend, post(body((1, "a")), unknown)) == [None]
+    assert answers_of_one_turn(backend, post(body((1, "a")), unknown)) == ["alone"]
+
+
+def test_model_that_goes_away_within_the_turn_sends_all_back(backend, monkeypatch):
+    take = PredictTurn.take
+
+    def take_then_unload(turn, request, on_answer):
+        is_taken = take(turn, request, on_answer)
+        backend.servables.clear()
+        return is_taken
+
+    monkeypatch.setattr(PredictTurn, "take", take_then_unload)
+    assert answers_of_one_turn(backend, post(body((1, "a")))) == [None]
 
 
 def test_parts_have_no_more_rows_than_the_model_takes(backend, model):
@@ -249,6 +261,24 @@ def test_request_that_takes_too_long_gets_504_and_its_late_answer_nobody(model):
                 ("B", "4.0")
             )
         assert server.server.num_connections <= 1
+
+
+def test_request_that_is_sent_back_keeps_its_clock(model):
+    class Slow(FakeServable):
+        async def run(self, *_facts, **_more):
+            await asyncio.sleep(0.2)
+            raise ServingError(Code.INVALID_ARGUMENT, "refused")
+
+    slow = Slow(**{name: getattr(model, name) for name in (
+        "name", "version", "signatures", "functions", "num_shared")})  # fmt: skip
+    with running(FakeBackend(slow), timeout_s=0.3) as server:
+        started_s = time.monotonic()
+        with server.connect() as client:
+            reply = client.post(PATH, body((1, "a")).encode())
+        took_s = time.monotonic() - started_s
+    # 0.2 s together and 0.2 s alone are more than the time-out of both.
+    assert reply.status == 504
+    assert took_s < 0.4
 
 
 def test_client_that_hung_up_is_observed_as_cancelled(model):
