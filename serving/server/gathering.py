@@ -1,50 +1,57 @@
-"""Lets gRPC calls that are under way together reach the model together.
+"""Collects what comes in neighbouring turns of the event loop.
 
-gRPC hands over one call a turn of the event loop, or fewer; a model that ran as soon as
-the first is there would run for each by itself. So a call waits for the others, until
-some turns have brought no new one, which takes microseconds where there is none.
+Under load requests do not come in the very same turn: a model that ran as soon as the
+first is there would run for each by itself. So they are collected until some turns have
+brought no new one, which takes microseconds where there is none.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
 
-_QUIET_TURNS = 40
-"""Turns without a new call after which nobody else is waited for. Of 4, 12 and 40, 40
-gave the most calls a second at 64 connections (batches of 15 rather than 5), and cost
-one connection 3 %."""
-_LONGEST_S = 0.005
 
+class Gathering[Item]:
+    """What is being collected in one event loop."""
 
-class Gathering:
-    """The calls of one event loop that wait for each other."""
+    def __init__(
+        self,
+        on_quiet: Callable[[list[Item]], None],
+        *,
+        quiet_turns: int,
+        longest_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Collects nothing yet.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nobody waits yet."""
+        Args:
+            on_quiet: Takes what was collected, in order.
+            quiet_turns: So many turns without a new one end it, >= 1.
+            longest_s: After so many seconds it ends anyway.
+            clock: Seconds that only grow.
+        """
+        self._on_quiet = on_quiet
+        self._quiet_turns = quiet_turns
+        self._longest_s = longest_s
         self._clock = clock
-        self._waiting: list[asyncio.Future[None]] = []
+        self._items: list[Item] = []
         self._began_s = 0.0
 
-    async def join(self) -> None:
-        """Returns when nobody new has come for some turns, or after 5 ms."""
-        loop = asyncio.get_running_loop()
-        if not self._waiting:
+    def add(self, item: Item) -> None:
+        """Adds one; must be called in the event loop."""
+        if not self._items:
+            loop = asyncio.get_running_loop()
             self._began_s = self._clock()
             loop.call_soon(self._look, loop, 0, 0)
-        own = loop.create_future()
-        self._waiting.append(own)
-        await own
+        self._items.append(item)
 
     def _look(
-        self, loop: asyncio.AbstractEventLoop, num_before: int, quiet_turns: int
+        self, loop: asyncio.AbstractEventLoop, num_before: int, num_quiet: int
     ) -> None:
-        num_waiting = len(self._waiting)
-        quiet_turns = quiet_turns + 1 if num_waiting == num_before else 0
-        is_over = self._clock() - self._began_s > _LONGEST_S
-        if quiet_turns < _QUIET_TURNS and not is_over:
-            loop.call_soon(self._look, loop, num_waiting, quiet_turns)
+        num_now = len(self._items)
+        num_quiet = num_quiet + 1 if num_now == num_before else 0
+        is_over = self._clock() - self._began_s > self._longest_s
+        if num_quiet < self._quiet_turns and not is_over:
+            loop.call_soon(self._look, loop, num_now, num_quiet)
             return
-        waiting, self._waiting = self._waiting, []
-        for own in waiting:
-            if not own.done():  # its client hung up meanwhile
-                own.set_result(None)
+        items, self._items = self._items, []
+        self._on_quiet(items)

@@ -35,6 +35,11 @@ from serving.server.status import Code, ServingError
 
 _DEFAULT_SIGNATURE = "serving_default"
 _SIGNATURE_DEF = "signature_def"
+_QUIET_TURNS = 40
+"""Turns without a new call after which nobody else is waited for. Of 4, 12 and 40, 40
+gave the most calls a second at 64 connections (batches of 15 rather than 5), and cost
+one connection 3 %."""
+_LONGEST_GATHERING_S = 0.005
 _PREDICT_METHODS = (
     "tensorflow/serving/predict",
     example_answers.CLASSIFY,
@@ -75,7 +80,9 @@ class PredictionService(PredictionServiceServicer):
         self._backend = backend
         self._as_content = as_content
         self._checks_methods = checks_methods
-        self._gathering = Gathering()
+        self._gathering: Gathering[asyncio.Future[None]] = Gathering(
+            _let_go, quiet_turns=_QUIET_TURNS, longest_s=_LONGEST_GATHERING_S
+        )
         self._rows = RowReaders()
 
     @rpc("Predict")
@@ -87,7 +94,10 @@ class PredictionService(PredictionServiceServicer):
         _check_predict(servable, name, checks_method=self._checks_methods)
         inputs = self._inputs(request, servable.signatures.get(name))
         call.num_rows = _num_rows(inputs)
-        await self._gathering.join()
+        # gRPC hands over one call a turn of the loop, or fewer.
+        together = asyncio.get_running_loop().create_future()
+        self._gathering.add(together)
+        await together
         answers = await servable.run(name, inputs, tuple(request.output_filter))
         response = predict_pb2.PredictResponse()
         fill_spec(response.model_spec, servable, name)
@@ -246,6 +256,12 @@ class ModelService(ModelServiceServicer):
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
         return response
+
+
+def _let_go(calls: list[asyncio.Future[None]]) -> None:
+    for call in calls:
+        if not call.done():  # its client hung up meanwhile
+            call.set_result(None)
 
 
 def _num_rows(inputs: Arrays) -> int:

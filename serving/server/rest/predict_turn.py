@@ -8,7 +8,6 @@ the common request, and its rules are those of predict_request.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import orjson
 
 from serving.server.core import Backend, Servable
+from serving.server.gathering import Gathering
 from serving.server.packed_rows import PackedRows
 from serving.server.rest.clean_values import clean_rows
 from serving.server.rest.http_message import Answer, HttpRequest
@@ -64,7 +64,9 @@ class PredictTurn:
         self._backend = backend
         self._options = options
         self._plan = plan
-        self._waiting: list[_Waiting] = []
+        self._gathering = Gathering(
+            self._answer_all, quiet_turns=1, longest_s=_LONGEST_GATHERING_S
+        )
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, request: HttpRequest, on_answer: OnAnswer) -> bool:
@@ -91,9 +93,7 @@ class PredictTurn:
         rows = _rows(request.body)
         if rows is None or len(rows) > self._options.max_instances:
             return False
-        if not self._waiting:
-            self._begin()
-        self._waiting.append(_Waiting(request=request, on_answer=on_answer, rows=rows))
+        self._gathering.add(_Waiting(request=request, on_answer=on_answer, rows=rows))
         return True
 
     def _is_shared(self, path: bytes) -> bool:
@@ -104,26 +104,7 @@ class PredictTurn:
             return False
         return servable.shared_rows(DEFAULT_SIGNATURE) > 0
 
-    def _begin(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._began_s = time.monotonic()
-        self._loop.call_soon(self._gather, 0)
-
-    def _gather(self, num_before: int) -> None:
-        """Goes on as long as every turn of the loop brings more requests.
-
-        Clients that were answered together ask again together, but not in the very
-        same turn: without this, half of them would wait for the other half.
-        """
-        num_waiting = len(self._waiting)
-        is_over = time.monotonic() - self._began_s > _LONGEST_GATHERING_S
-        if num_waiting == num_before or is_over:
-            self._answer_all()
-        else:
-            self._loop.call_soon(self._gather, num_waiting)
-
-    def _answer_all(self) -> None:
-        waiting, self._waiting = self._waiting, []
+    def _answer_all(self, waiting: list[_Waiting]) -> None:
         by_path: dict[bytes, list[_Waiting]] = {}
         for one in waiting:
             by_path.setdefault(one.request.path, []).append(one)

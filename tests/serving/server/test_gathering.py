@@ -1,4 +1,4 @@
-"""Calls that are under way together go on together."""
+"""What comes in neighbouring turns of the loop is handed on together."""
 
 import asyncio
 import time
@@ -11,60 +11,50 @@ async def turns(count):
         await asyncio.sleep(0)
 
 
-def test_calls_of_neighbouring_turns_go_on_in_the_same_turn():
-    gone_on = []
+def collected(**options):
+    """A gathering, and the lists it has handed on so far."""
+    found = []
+    defaults = {"quiet_turns": 10, "longest_s": 5.0}
+    return Gathering(found.append, **(defaults | options)), found
 
-    async def call(gathering, name):
-        await gathering.join()
-        gone_on.append(name)
 
+def test_what_comes_in_neighbouring_turns_is_handed_on_together():
     async def ask():
-        gathering = Gathering()
-        first = asyncio.ensure_future(call(gathering, "first"))
+        gathering, found = collected()
+        gathering.add("first")
         await turns(3)
-        others = [asyncio.ensure_future(call(gathering, name)) for name in "ab"]
-        await turns(3)
-        assert gone_on == []
-        await asyncio.gather(first, *others)
+        gathering.add("a")
+        gathering.add("b")
+        await turns(5)
+        assert found == []
+        await turns(20)
+        gathering.add("later")
+        await turns(20)
+        return found
 
-    asyncio.run(ask())
-    assert gone_on == ["first", "a", "b"]
+    assert asyncio.run(ask()) == [["first", "a", "b"], ["later"]]
 
 
-def test_a_call_alone_goes_on_at_once():
+def test_one_alone_is_handed_on_at_once():
     async def ask():
+        gathering, found = collected(quiet_turns=40)
         started = time.monotonic()
-        await Gathering().join()
+        gathering.add("one")
+        while not found:
+            await asyncio.sleep(0)
         return time.monotonic() - started
 
     assert min(asyncio.run(ask()) for _ in range(5)) < 0.005
 
 
-def test_gathering_ends_though_calls_keep_coming():
+def test_it_ends_though_more_keeps_coming():
     ticks = iter(range(1000))
 
     async def ask():
-        gathering = Gathering(clock=lambda: next(ticks) * 0.001)
-        first = asyncio.ensure_future(gathering.join())
-        others = []
-        for _ in range(50):
-            others.append(asyncio.ensure_future(gathering.join()))
+        gathering, found = collected(longest_s=0.02, clock=lambda: next(ticks) * 0.001)
+        for number in range(50):
+            gathering.add(number)
             await asyncio.sleep(0)
-        assert first.done()
-        await asyncio.gather(*others)
-
-    asyncio.run(asyncio.wait_for(ask(), 10))
-
-
-def test_a_call_that_was_cancelled_keeps_nobody_waiting():
-    async def ask():
-        gathering = Gathering()
-        gone = asyncio.ensure_future(gathering.join())
-        stays = asyncio.ensure_future(gathering.join())
-        await turns(2)
-        gone.cancel()
-        await asyncio.wait_for(stays, 5)
-        await gathering.join()
-        return gone.cancelled()
+        return found
 
     assert asyncio.run(ask())
