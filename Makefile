@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help setup demo test soak lint format lock benchmark doctor tools clean clean-runs clean-all
+.PHONY: help setup demo test soak lint format lock bench benchmark doctor tools clean clean-runs clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: setup ## ruff, mypy and import-linter
 format: setup ## let ruff mend and format the code
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
+
+bench: setup ## time a run beside stock TFX and a plain script (1 hour; BENCH=--quick: 1/2)
+	@$(PYTHON) -m benchmarks.pipeline_speed $(BENCH)
 
 benchmark: setup ## compare with scikit-learn: quality of the pushed model, month by month
 	@$(PYTHON) -m benchmarks.quality

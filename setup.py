@@ -61,6 +61,8 @@ DEV = [
     "import-linter>=2.1",
     "jsonschema>=4.23",
     "kubernetes-validate>=1.31",
+    # The pictures of docs/benchmarks/.
+    "matplotlib>=3.9",
     "mypy>=1.15",
     "pytest>=8.3",
     "pytest-timeout>=2.3",

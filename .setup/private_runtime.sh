@@ -160,5 +160,7 @@ patch_python
 rm -rf "$apt"
 touch "$building/.complete"
 mv "$building" "$folder"
+# Compiled once, here: where PYTHONDONTWRITEBYTECODE is set, every start would do it again.
+"$folder/python/bin/python3" -m compileall -q -x '/(test|tests|idlelib|lib2to3|site-packages)/' "$folder"/python/lib/python3.* >/dev/null
 "$folder/python/bin/python3" -c 'import ssl, sqlite3, zlib, ctypes, lzma, bz2' ||
   fail "the private Python in $folder does not start. Remove that folder and run this again; if it stays so: $ways_out"

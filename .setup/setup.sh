@@ -94,7 +94,7 @@ install_locked() {
   lock=$(lock_file)
   check_compiler
   say "installing $(grep -c '==' "$lock") locked packages (about 3 GB; a minute or two)"
-  "$venv/bin/uv" pip sync --quiet --require-hashes --python "$venv/bin/python" "$lock"
+  "$venv/bin/uv" pip sync --quiet --compile-bytecode --require-hashes --python "$venv/bin/python" "$lock"
   # setuptools comes from the lock: no second, unlocked build environment.
   "$venv/bin/uv" pip install --quiet --no-deps --no-build-isolation \
     --python "$venv/bin/python" --editable "$root"

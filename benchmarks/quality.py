@@ -24,9 +24,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import OrdinalEncoder
 
 from models.flights.features import FEATURE_KEYS, LABEL_KEY
-from pipeline.cli import find_config
 from pipeline.config import load_config
 from pipeline.outcome import read_outcome
+from pipeline.pipeline_argument import find_config
 from pipeline.run_pipeline import run_pipeline
 from pipeline.terminal import Progress
 from serving.session_model import NAMED_SIGNATURE, SessionModel

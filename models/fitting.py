@@ -4,7 +4,7 @@ import dataclasses
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -93,16 +93,50 @@ def class_weights(labels: np.ndarray, kind: str) -> dict[int, float] | None:
 
 
 def compile_model(
-    model: keras.Model, *, learning_rate: float, weight_decay: float, num_steps: int
+    model: keras.Model,
+    *,
+    learning_rate: float,
+    weight_decay: float,
+    num_steps: int,
+    metrics: Sequence[keras.Metric] = (),
 ) -> None:
-    """Sets log loss and AdamW, whose learning rate falls to zero over `num_steps`."""
+    """Sets log loss and AdamW, whose learning rate falls to zero over `num_steps`.
+
+    Metrics are computed in every step; `fit_model` scores the hold-out without any.
+    """
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, max(num_steps, 1))
     model.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=weight_decay),
         loss=keras.losses.BinaryCrossentropy(),
-        metrics=[keras.metrics.AUC(name="auc")],
+        metrics=list(metrics),
         jit_compile=False,
     )
+
+
+class HoldoutScores(keras.callbacks.Callback):
+    """Adds `val_loss` and `val_auc` of the hold-out to each epoch's logs.
+
+    A metric that is compiled into the model is computed in every training step too: an
+    AUC there takes a fifth of the time, and nobody asks for it.
+    """
+
+    def __init__(self, holdout: tf.data.Dataset) -> None:
+        """Names the batches of (features, label)."""
+        super().__init__()
+        self._holdout = holdout
+        self._auc = keras.metrics.AUC()
+        self._loss = keras.metrics.BinaryCrossentropy()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:  # noqa: ARG002 - Keras's
+        """Scores the hold-out with the weights of now."""
+        self._auc.reset_state()
+        self._loss.reset_state()
+        for features, label in self._holdout:
+            probability = self.model.predict_on_batch(features)[:, 0]
+            self._auc.update_state(label, probability)
+            self._loss.update_state(label, probability)
+        logs["val_loss"] = float(self._loss.result())
+        logs["val_auc"] = float(self._auc.result())
 
 
 def _epoch_log() -> keras.callbacks.Callback:
@@ -135,21 +169,19 @@ def fit_model(
         weights: Class weights, see `class_weights`.
 
     Returns:
-        Loss and AUC of each epoch, in order; those of the hold-out as `val_…`.
+        Loss of each epoch, in order, and of the hold-out `val_loss` and `val_auc`.
     """
     callbacks: list[keras.callbacks.Callback] = [_epoch_log()]
     if holdout is not None:
-        callbacks.append(
-            keras.callbacks.EarlyStopping(
-                monitor="val_auc",
-                mode="max",
-                patience=settings.patience_epochs,
-                restore_best_weights=True,
-            )
+        stop = keras.callbacks.EarlyStopping(
+            monitor="val_auc",
+            mode="max",
+            patience=settings.patience_epochs,
+            restore_best_weights=True,
         )
+        callbacks = [HoldoutScores(holdout), *callbacks, stop]
     history = model.fit(
         train,
-        validation_data=holdout,
         epochs=settings.max_epochs,
         shuffle=False,
         class_weight=dict(weights) if weights else None,

@@ -1,61 +1,93 @@
-"""Transformed Examples to batches: read once into columns, split, shuffle by seed.
+"""Transformed Examples to batches: decoded once, split, shuffled by seed.
 
-Columns lie in memory: about 400 bytes a row of flights (64 features), so
-10 million rows ask for 4 GB. Everything here is a function of the files and the seed.
+Everything here is a function of the files and the seed. Beyond SHUFFLE_ROWS, memory
+does not grow with the rows but for 8 bytes a row: which of them are to be read.
 """
 
+import dataclasses
+import functools
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
-Columns = dict[str, np.ndarray]
+from models.row_store import RowStore, write_rows
 
+Places = npt.NDArray[np.int64]
+"""Numbers of rows in a RowStore."""
+
+FLOATS, INTEGERS = "floats", "integers"
 PARSE_BATCH_ROWS = 4096
+SHUFFLE_ROWS = 524_288
+# A larger store is released after so many rows: reading one brings in 64 KiB around it,
+# of either file, so they hold 128 MiB at most (Linux: fault_around_bytes).
+_RESIDENT_ROWS = 1024
+_RESIDENT_BYTES = 128 << 20
 
 
-def read_columns(
-    file_patterns: Sequence[str], feature_spec: Mapping[str, tf.io.FixedLenFeature]
-) -> Columns:
-    """Reads gzipped TFRecords of tf.Examples whole, in order of file name.
+def read_rows(
+    file_patterns: Sequence[str],
+    feature_spec: Mapping[str, tf.io.FixedLenFeature],
+    folder: Path,
+) -> RowStore:
+    """Decodes gzipped TFRecords of tf.Examples, in order of file name.
 
     Args:
         file_patterns: Files or globs, as in TFX's `fn_args.train_files`.
-        feature_spec: The features to read, all dense and rank 0 in one row, as in
-            `tf_transform_output.transformed_feature_spec()`.
-
-    Returns:
-        One array [rows] for each feature, of the dtype in its spec.
+        feature_spec: The features to read, in order; all dense, rank 0 in one row, and
+            float32 or int64, as in `tf_transform_output.transformed_feature_spec()`.
+        folder: An existing folder of the caller's own, for the decoded rows: 4 bytes a
+            feature and row.
 
     Raises:
         FileNotFoundError: No file matches.
-        ValueError: The files hold no row.
+        ValueError: The files hold no row, or an integer that needs more than 32 bits.
     """
     files = sorted(file for p in file_patterns for file in tf.io.gfile.glob(p))
     if not files:
         raise FileNotFoundError(
             f"no file matches {list(file_patterns)!r}; expected gzipped TFRecords."
         )
-    rows = tf.data.TFRecordDataset(files, "GZIP").batch(PARSE_BATCH_ROWS)
-    parsed = rows.map(
-        lambda serialized: tf.io.parse_example(serialized, dict(feature_spec)),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
+    float_keys = [k for k, spec in feature_spec.items() if spec.dtype == tf.float32]
+    integer_keys = [k for k, spec in feature_spec.items() if spec.dtype == tf.int64]
+
+    def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        parsed = tf.io.parse_example(serialized, dict(feature_spec))
+        return _stack(parsed, float_keys, tf.float32), _stack(
+            parsed, integer_keys, tf.int64
+        )
+
+    batches = (
+        tf.data.TFRecordDataset(files, "GZIP")
+        .batch(PARSE_BATCH_ROWS)
+        .map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     )
-    batches = list(parsed.as_numpy_iterator())
-    if not batches:
+    rows = write_rows(
+        folder,
+        batches.as_numpy_iterator(),
+        float_keys=float_keys,
+        integer_keys=integer_keys,
+    )
+    if not len(rows):
         raise ValueError(f"{len(files)} files hold no row: {files[:5]!r}.")
-    return {key: np.concatenate([b[key] for b in batches]) for key in feature_spec}
+    return rows
 
 
-def num_rows(columns: Columns) -> int:
-    """Returns the number of rows."""
-    return len(next(iter(columns.values())))
+def _stack(
+    parsed: Mapping[str, tf.Tensor], keys: Sequence[str], dtype: tf.DType
+) -> tf.Tensor:
+    if not keys:
+        return tf.zeros([tf.size(next(iter(parsed.values()))), 0], dtype)
+    return tf.stack([parsed[key] for key in keys], axis=1)
 
 
 def split_holdout(
-    columns: Columns, *, group_keys: Sequence[str], fraction: float, seed: int
-) -> tuple[Columns, Columns]:
+    rows: RowStore, *, group_keys: Sequence[str], fraction: float, seed: int
+) -> tuple[Places, Places]:
     """Sets a share of the training rows aside, whole groups at a time.
 
     Rows of one group (here: of one day) share what the model must not learn by heart,
@@ -63,88 +95,136 @@ def split_holdout(
     aside depends on their values and the seed, not on the order of the rows.
 
     Args:
-        columns: The training split.
-        group_keys: Columns that together name a row's group; int64. Empty: each row
+        rows: The training split.
+        group_keys: Integer columns that together name a row's group. Empty: each row
             is its own group, and its place decides.
         fraction: Share of the groups to set aside, in [0, 1); rounded up to whole
             groups, so at least one if above 0. One group stays in any case.
         seed: Another seed picks other groups.
 
     Returns:
-        The rows to learn from and the rows set aside, each in the order they came.
+        The rows to learn from and the rows set aside, each in ascending order.
     """
-    group, num_groups = _group_numbers(columns, group_keys)
+    group, num_groups = _group_numbers(rows, group_keys)
     shuffled = np.random.default_rng(seed).permutation(num_groups)
     num_aside = min(int(np.ceil(fraction * num_groups)), num_groups - 1)
     is_aside = np.isin(group, shuffled[:num_aside])
-    return (
-        {key: values[~is_aside] for key, values in columns.items()},
-        {key: values[is_aside] for key, values in columns.items()},
-    )
+    return np.flatnonzero(~is_aside), np.flatnonzero(is_aside)
 
 
-def _group_numbers(
-    columns: Columns, group_keys: Sequence[str]
-) -> tuple[np.ndarray, int]:
+def _group_numbers(rows: RowStore, group_keys: Sequence[str]) -> tuple[Places, int]:
     """Returns each row's group, numbered in order of the groups' values."""
     if not group_keys:
-        rows = num_rows(columns)
-        return np.arange(rows), rows
-    names = np.stack([columns[key] for key in group_keys], axis=1)
+        return np.arange(len(rows)), len(rows)
+    names = np.stack([rows.integer_column(key) for key in group_keys], axis=1)
     groups, group = np.unique(names, axis=0, return_inverse=True)
     return group.reshape(-1), len(groups)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class BatchKeys:
+    """What a network reads and predicts.
+
+    Rows are copied as they lie, so the inputs are the first columns of their kind.
+
+    Attributes:
+        floats: All float columns of the store, in order.
+        integers: The first integer columns of the store, in order.
+        label: The integer column to predict.
+    """
+
+    floats: Sequence[str]
+    integers: Sequence[str]
+    label: str
+
+
+@dataclasses.dataclass(kw_only=True, slots=True)
+class InputClock:
+    """How long batches were in the making, while the network learned from others.
+
+    Over the time of training it is the largest share of it that steps can have waited
+    for their input: with a batch ready when the one before is done, they wait for none.
+
+    Attributes:
+        busy_s: Seconds spent on copying rows, since it was made.
+        num_rows: How many were copied.
+    """
+
+    busy_s: float = 0.0
+    num_rows: int = 0
+
+
 def build_dataset(
-    columns: Columns,
+    rows: RowStore,
+    places: Places,
     *,
-    input_keys: Sequence[str],
-    label_key: str,
+    keys: BatchKeys,
     batch_size: int,
     shuffle_seed: int | None = None,
+    clock: InputClock | None = None,
 ) -> tf.data.Dataset:
     """Returns batches of (features, label), in an order that the seed decides.
 
     Args:
-        columns: The rows.
-        input_keys: The columns that the network reads.
-        label_key: The column to predict.
+        rows: Where the rows lie.
+        places: Which of them.
+        keys: What the network reads and predicts.
         batch_size: Rows a batch; the last one of a pass may hold fewer.
-        shuffle_seed: Shuffles all rows, anew in each pass. None: as they came.
+        shuffle_seed: Shuffles the rows, anew in each pass; beyond SHUFFLE_ROWS of
+            them within a window of as many, which moves over the files' order. None:
+            as they came.
+        clock: Goes on with every batch.
 
     Returns:
-        Elements of a dict of [batch] tensors and a float32 [batch] label.
+        Elements of {FLOATS: float32 [batch, …], INTEGERS: int32 [batch, …]} and a
+        float32 [batch] label.
+
+    Raises:
+        ValueError: `keys` are not the first columns of the store.
     """
-    matrices, names = _stack_by_dtype(columns, input_keys)
-    label = tf.constant(columns[label_key].astype(np.float32))
-    indices = tf.data.Dataset.range(num_rows(columns))
+    _check_first(rows, keys)
+    times = clock or InputClock()
+    gather = functools.partial(_gather, rows, keys, times)
+    order = tf.data.Dataset.range(len(places))
     if shuffle_seed is not None:
-        indices = indices.shuffle(
-            num_rows(columns), seed=shuffle_seed, reshuffle_each_iteration=True
+        window = min(len(places), SHUFFLE_ROWS)
+        order = order.shuffle(window, shuffle_seed, reshuffle_each_iteration=True)
+
+    def read(numbers: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        types = (tf.float32, tf.int32, tf.float32)
+        floats, integers, label = tf.numpy_function(
+            lambda chosen: gather(places[chosen]), [numbers], types
         )
+        floats.set_shape([None, len(keys.floats)])
+        integers.set_shape([None, len(keys.integers)])
+        label.set_shape([None])
+        return {FLOATS: floats, INTEGERS: integers}, label
 
-    def gather(rows: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        batch: dict[str, tf.Tensor] = {}
-        for matrix, keys in zip(matrices, names, strict=True):
-            values = tf.unstack(tf.gather(matrix, rows), num=len(keys), axis=1)
-            batch.update(zip(keys, values, strict=True))
-        return batch, tf.gather(label, rows)
-
-    batches = indices.batch(batch_size)
-    return batches.map(
-        gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    ).prefetch(tf.data.AUTOTUNE)
+    return order.batch(batch_size).map(read).prefetch(tf.data.AUTOTUNE)
 
 
-def _stack_by_dtype(
-    columns: Columns, keys: Sequence[str]
-) -> tuple[list[tf.Tensor], list[list[str]]]:
-    """Packs columns of one dtype into one matrix: one gather a batch, not one each."""
-    by_dtype: dict[np.dtype, list[str]] = {}
-    for key in keys:
-        by_dtype.setdefault(columns[key].dtype, []).append(key)
-    matrices = [
-        tf.constant(np.stack([columns[key] for key in names], axis=1))
-        for names in by_dtype.values()
-    ]
-    return matrices, list(by_dtype.values())
+def _gather(
+    rows: RowStore, keys: BatchKeys, clock: InputClock, places: Places
+) -> tuple[npt.NDArray[Any], ...]:
+    """Returns copies of some rows' floats, integers and label."""
+    started = time.perf_counter()
+    floats, integers = rows.floats[places], rows.integers[places]
+    label = integers[:, rows.integer_keys.index(keys.label)].astype(np.float32)
+    clock.num_rows += len(places)
+    is_large = rows.floats.nbytes + rows.integers.nbytes > _RESIDENT_BYTES
+    if is_large and clock.num_rows % _RESIDENT_ROWS < len(places):
+        rows.release()
+    clock.busy_s += time.perf_counter() - started
+    return floats, integers[:, : len(keys.integers)], label
+
+
+def _check_first(rows: RowStore, keys: BatchKeys) -> None:
+    num_inputs = len(keys.integers)
+    if list(keys.floats) != list(rows.float_keys) or list(keys.integers) != list(
+        rows.integer_keys[:num_inputs]
+    ):
+        raise ValueError(
+            f"the network reads {[*keys.floats, *keys.integers]!r}; expected the "
+            f"columns of the rows, in order: {list(rows.float_keys)!r} and the first "
+            f"of {list(rows.integer_keys)!r}."
+        )

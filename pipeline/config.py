@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.run_config import RunConfig
 from pipeline.settings_loader import ConfigError, build_settings
 from pipeline.stage_configs import (
     DataConfig,
@@ -35,12 +36,14 @@ class PipelineConfig:
         work_dir: Folder for metadata, artifacts, logs and run records.
         seed: For every random choice of the run.
         min_free_disk_gib: Free space a run asks for before it starts, in GiB.
+        run: How nodes are run on this machine.
     """
 
     name: str
     work_dir: str
     seed: int = 0
     min_free_disk_gib: float = 2.0
+    run: RunConfig = field(default_factory=RunConfig)
     data: DataConfig
     validation: ValidationConfig
     transform: TransformConfig
@@ -76,6 +79,7 @@ def named_columns(config: PipelineConfig) -> list[tuple[str, str]]:
         ("data.key", data.key),
         ("data.event_time", data.event_time),
         ("data.label", data.label),
+        *([("data.split.column", data.split.column)] if data.split.column else []),
         *slices,
     ]
 

@@ -10,7 +10,11 @@ from pipeline.stages.transform import create_transform
 from pipeline.stages.validation import create_validation
 
 # Beam's default runner would download a Go binary and then fall back in silence.
-BEAM_ARGS = ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"]
+BEAM_ARGS = [
+    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+    # Workers beside the pipeline's process, by the processors there are.
+    "--file_workers=0",
+]
 
 
 def create_pipeline(inputs: DagInputs) -> tfx_api.Pipeline:
@@ -52,7 +56,8 @@ def create_pipeline(inputs: DagInputs) -> tfx_api.Pipeline:
     evaluation = create_evaluation(
         config.evaluation, label=label, examples=examples, model=model
     )
-    evaluation.evaluator.add_upstream_node(serving_check.serving_validator)
+    # What the serving check measures is a server that has the machine to itself.
+    serving_check.serving_validator.add_upstream_node(evaluation.evaluator)
     pusher = create_pusher(
         inputs,
         examples=examples,

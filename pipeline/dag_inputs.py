@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.config import PipelineConfig
-from serving.bundle.contract import CodeRevision, Span
+from serving.bundle.contract import Span
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -13,8 +13,6 @@ class DagInputs:
 
     Attributes:
         config: The pipeline's configuration.
-        run_id: The run this DAG is for.
-        code: The sources the run is made of.
         spans: Spans to read, in order.
         features: Raw features of a request, in order.
         data_digest: SHA-256 over their contents.
@@ -22,11 +20,10 @@ class DagInputs:
         csv_kinds: Column to "int", "float" or "bytes"; empty for Parquet.
         pipeline_root: Folder for artifacts.
         metadata_path: SQLite file of ML Metadata.
+        server_binary: The server that a model is tried in; "" for our own.
     """
 
     config: PipelineConfig
-    run_id: str
-    code: CodeRevision
     spans: Sequence[Span]
     features: Sequence[str]
     data_digest: str
@@ -34,3 +31,4 @@ class DagInputs:
     csv_kinds: Mapping[str, str]
     pipeline_root: str
     metadata_path: str
+    server_binary: str

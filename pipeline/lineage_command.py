@@ -76,8 +76,8 @@ def lineage(
 
 def _open_graph(pipeline: str) -> tuple["MetadataGraph | None", str]:
     """Opens a pipeline's metadata; returns why not where that cannot be read."""
-    from pipeline.cli import find_config
     from pipeline.config import load_config
+    from pipeline.pipeline_argument import find_config
     from pipeline.run_record import WorkDir
 
     try:

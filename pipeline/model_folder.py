@@ -20,8 +20,8 @@ def find_model_dir(
     """
     if model_base_path is not None and model is not None:
         return _folder(Path(model_base_path).absolute(), model)
-    from pipeline.cli import find_config
     from pipeline.config import load_config
+    from pipeline.pipeline_argument import find_config
 
     config = load_config(find_config(pipeline))
     base = model_base_path or config.deployment.model_base_path
@@ -69,7 +69,7 @@ def find_bundle(bundle: str) -> Path:
 
 
 def _is_pipeline(name: str) -> bool:
-    from pipeline.cli import find_config
+    from pipeline.pipeline_argument import find_config
 
     try:
         find_config(name)

@@ -33,8 +33,8 @@ class Outcome:
     """The facts of one run.
 
     Attributes:
-        rows: Rows read, left out for want of a label, trained and evaluated on;
-            empty before example_gen is done.
+        rows: Rows read, left out by data.where or for want of a label, set aside as
+            bad, trained and evaluated on; empty before example_gen is done.
         metrics: Metrics on all rows.
         confidence: Level of the intervals.
         slices: Slice name to its metrics.
@@ -72,7 +72,14 @@ def read_outcome(record: RunRecord) -> Outcome:
 
 def _read_rows(record: RunRecord) -> dict[str, int]:
     properties = record.properties("example_gen", "examples")
-    names = ("rows", "unlabelled", "train_rows", "eval_rows")
+    names = (
+        "rows",
+        "filtered",
+        "unlabelled",
+        "quarantined",
+        "train_rows",
+        "eval_rows",
+    )
     return {name: properties[name] for name in names if name in properties}
 
 

@@ -170,6 +170,8 @@ def _code_problems(config: PipelineConfig) -> Iterator[str]:
         "train.run_fn": config.train.run_fn,
         "tune.tuner_fn": config.tune.tuner_fn if config.tune.enabled else None,
     }
+    for index, handler in enumerate(config.run.on_exit):
+        paths[f"run.on_exit[{index}]"] = handler
     for setting, dotted_path in paths.items():
         if dotted_path is None:
             continue

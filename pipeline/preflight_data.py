@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
 from components.columnar_example_gen.encode import example_kind
+from components.columnar_example_gen.row_filter import check_filter
+from components.columnar_example_gen.source_files import SourceFile
 from data.errors import DataContractError, list_in_words
+from data.file_formats import format_of
 from data.manifest import MANIFEST_NAME
 from data.span_files import list_data_files
-from data.spans import list_spans, load_manifest, span_folder
+from data.spans import find_span, list_spans, load_manifest
 from pipeline.config import PipelineConfig, named_columns
+from pipeline.feature_list import read_feature_list
 from pipeline.schema_file import CuratedSchema
 from pipeline.settings_loader import did_you_mean
 
@@ -38,7 +40,7 @@ class _Header:
         if pa.types.is_null(arrow_type):
             return True
         found = example_kind(arrow_type)
-        if self.file.suffix == ".csv":
+        if format_of(self.file) == "csv":
             return kind in _CSV_READABLE_AS.get(found or "", ())
         return kind == found
 
@@ -61,8 +63,10 @@ def find_data_problems(
     for span in spans:
         try:
             headers[span] = _read_header(config, span)
+            _check_filter(config, headers[span], span)
         except DataContractError as error:
             problems.append(_sentence(error))
+    problems += _dropped_columns(config)
     for setting, column in named_columns(config):
         problems += _missing_column(setting, column, headers)
         problems += _wrong_type(setting, column, headers, schema)
@@ -78,7 +82,7 @@ def _no_spans(config: PipelineConfig) -> str:
             "function that does as data.prepare."
         )
     try:
-        known = list_spans(input_base)
+        known = list_spans(input_base, config.data.layout())
     except DataContractError as error:
         return _sentence(error)
     bounds = {"first": wanted.first, "last": wanted.last, "newest": wanted.newest}
@@ -96,24 +100,46 @@ def _read_header(config: PipelineConfig, span: int) -> _Header:
         DataContractError: The span or its files are missing or cannot be read. The
             text holds no row: pyarrow's, for a CSV, would.
     """
-    input_base = Path(config.data.input_base)
-    folder = span_folder(input_base, span)
-    if not folder.is_dir() or (folder / MANIFEST_NAME).is_file():
-        load_manifest(input_base, span)
+    input_base, layout = Path(config.data.input_base), config.data.layout()
+    folder = find_span(input_base, span, layout).path
+    if (folder / MANIFEST_NAME).is_file():
+        load_manifest(input_base, span, layout)
     file = list_data_files(folder)[0]
-    if file.suffix != f".{config.data.format}":
+    if format_of(file) != config.data.format:
         raise DataContractError(
             f"data.format is {config.data.format!r}, but span {span} holds {file.name}"
         )
     try:
-        if file.suffix == ".csv":
-            with pa.csv.open_csv(file) as reader:
-                return _Header(file=file, columns=reader.schema)
-        return _Header(file=file, columns=pa.parquet.read_schema(file))
-    except (pa.ArrowException, OSError) as error:
+        columns = SourceFile(path=str(file), span=span, csv_kinds={}).schema()
+    except DataContractError as error:
         raise DataContractError(
             f"{file} cannot be read as {config.data.format}; write span {span} anew"
         ) from error
+    return _Header(file=file, columns=columns)
+
+
+def _check_filter(config: PipelineConfig, header: _Header, span: int) -> None:
+    where = [(column, operator, value) for column, operator, value in config.data.where]
+    check_filter(where, header.columns, f"{header.file.name} of span {span}")
+
+
+def _dropped_columns(config: PipelineConfig) -> Iterator[str]:
+    """Names the features and slices that the projection leaves out."""
+    needed = [("train.features", key) for key in _feature_keys(config)]
+    needed += [("evaluation.slices", column) for column in config.evaluation.slices]
+    for setting, column in needed:
+        if not config.data.keeps(column):
+            which = "exclude_columns" if config.data.exclude_columns else "columns"
+            yield (
+                f"data.{which} leaves out {column!r}, which {setting} names. "
+                "Keep that column."
+            )
+
+
+def _feature_keys(config: PipelineConfig) -> Sequence[str]:
+    if config.data.columns is None and not config.data.exclude_columns:
+        return ()
+    return read_feature_list(config.train.features).keys
 
 
 def _missing_column(

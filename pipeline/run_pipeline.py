@@ -13,27 +13,56 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from data.spans import list_spans, load_manifest
+from data.spans import (
+    DEFAULT_LAYOUT,
+    SpanLayout,
+    list_spans,
+    load_manifest,
+    verify_span,
+)
 from pipeline import preflight, run_record
 from pipeline.code_revision import read_code_revision
 from pipeline.config import PipelineConfig, find_project_root, load_config
+from pipeline.dag_inputs import DagInputs
+from pipeline.exit_handlers import call_exit_handlers
 from pipeline.feature_list import read_feature_list
 from pipeline.local_runner import (
-    NodeProcesses,
+    START_LOG,
     RunInterruptedError,
     RunListener,
-    exclusive,
+    RunOptions,
     run_nodes,
 )
-from pipeline.run_record import NodeResult, RunRecord, WorkDir, new_run_id
+from pipeline.node_processes import NODE_MODULE, NodeProcesses
+from pipeline.run_config import RunConfig
+from pipeline.run_lock import preparing, running
+from pipeline.run_record import (
+    NodeResult,
+    RunRecord,
+    WorkDir,
+    new_run_id,
+    process_start,
+)
+from pipeline.run_values import RunValues
+from pipeline.selection import Selection
+from pipeline.source_digest import SourceSnapshot
 from serving.bundle.contract import Span
+from serving.server_check.server_binary import find_server_binary
 
 PREPARE_NODE = "prepare_data"
 INTERRUPTED_EXIT_CODE = 130
+# 128 and SIGKILL, as a shell would say.
+KILLED_EXIT_CODE = 137
+WHOLE = Selection()
 
 
 def run_pipeline(
-    config_path: Path, overrides: dict[str, Any], listener: RunListener
+    config_path: Path,
+    overrides: dict[str, Any],
+    listener: RunListener,
+    *,
+    selection: Selection = WHOLE,
+    use_cache: bool = True,
 ) -> RunRecord:
     """Checks the configuration, prepares the data, runs the DAG, records all of it.
 
@@ -41,19 +70,25 @@ def run_pipeline(
         config_path: The YAML file.
         overrides: Dotted settings laid over the file's.
         listener: Is told about progress.
+        selection: Which nodes to run.
+        use_cache: False: every node runs, whatever the configuration says.
 
     Returns:
         The finished record; its exit_code says how it ended.
 
     Raises:
         ConfigError: Before any work, for a configuration that cannot work.
-        WorkDirBusyError: Another run holds the work folder.
+        WorkDirBusyError: Results are being removed from the work folder.
     """
     config = load_config(config_path, overrides)
+    if not use_cache:
+        config = dataclasses.replace(config, run=config.run.without_cache())
     make_importable(find_project_root(config_path))
     preflight.check_config(config)
     work_dir = WorkDir(Path(config.work_dir))
-    with exclusive(work_dir):
+    with running(work_dir):
+        with preparing(work_dir):
+            conclude_killed_runs(work_dir)
         record = RunRecord(
             run_id=new_run_id(),
             pipeline=config.name,
@@ -61,13 +96,45 @@ def run_pipeline(
             settings=dataclasses.asdict(config),
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             pid=os.getpid(),
+            pid_started=process_start(os.getpid()) or 0,
+            selection=selection.words,
         )
-        # The libraries load while the data is prepared.
-        processes = NodeProcesses(work_dir.log_path(record.run_id, "start"))
+        sources = SourceSnapshot(work_dir.cache / "imports.json")
+        # Before they are imported, so that an edit from now on is noticed.
+        sources.digests([NODE_MODULE])
+        code = read_code_revision(find_project_root(config_path))
+        options = RunOptions(
+            settings=config.run,
+            values=RunValues(run_id=record.run_id, code=code),
+            sources=sources,
+            selection=selection,
+        )
+        processes = NodeProcesses(work_dir.log_path(record.run_id, START_LOG))
+        if not any(work_dir.cache.glob("dags/*")):
+            # The libraries load while the data is prepared.
+            processes.start_server()
         started = time.monotonic()
-        with _recorded(record, work_dir, started):
-            _run(record, config, work_dir, processes, listener)
+        with _recorded(record, work_dir, config.run, started):
+            _run(record, config, work_dir, processes, options, listener)
     return record
+
+
+def conclude_killed_runs(work_dir: WorkDir) -> None:
+    """Ends the records of runs whose process was killed, and tells their handlers."""
+    for record in work_dir.list_runs():
+        if not record.is_abandoned():
+            continue
+        record.state, record.exit_code = run_record.INTERRUPTED, KILLED_EXIT_CODE
+        record.reason = "its process was killed; what is complete stays so"
+        work_dir.write(record)
+        settings = record.settings.get("run", {})
+        record.exit_problems = call_exit_handlers(
+            work_dir,
+            record.run_id,
+            settings.get("on_exit", ()),
+            settings.get("on_exit_timeout_s", RunConfig().on_exit_timeout_s),
+        )
+        work_dir.write(record)
 
 
 def make_importable(project_root: Path) -> None:
@@ -82,8 +149,10 @@ def make_importable(project_root: Path) -> None:
 
 
 @contextmanager
-def _recorded(record: RunRecord, work_dir: WorkDir, started: float) -> Iterator[None]:
-    """Keeps run.json true at the start and at any end."""
+def _recorded(
+    record: RunRecord, work_dir: WorkDir, settings: RunConfig, started: float
+) -> Iterator[None]:
+    """Keeps run.json true at the start and at any end, and tells the exit handlers."""
     work_dir.write(record)
     try:
         yield
@@ -93,13 +162,18 @@ def _recorded(record: RunRecord, work_dir: WorkDir, started: float) -> Iterator[
         record.reason = (
             "interrupted; the next run goes on from the nodes that are complete"
         )
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         record.state, record.reason = run_record.FAILED, str(error)
         record.exit_code = getattr(error, "exit_code", 1)
         raise
     finally:
         record.wall_s = time.monotonic() - started
         work_dir.write(record)
+        if settings.on_exit:
+            record.exit_problems = call_exit_handlers(
+                work_dir, record.run_id, settings.on_exit, settings.on_exit_timeout_s
+            )
+            work_dir.write(record)
 
 
 def _run(
@@ -107,21 +181,22 @@ def _run(
     config: PipelineConfig,
     work_dir: WorkDir,
     processes: NodeProcesses,
+    options: RunOptions,
     listener: RunListener,
 ) -> None:
-    # Imported here: the DAG's inputs are light, its components are not.
-    from pipeline.dag_inputs import DagInputs
-
-    prepare_spans(config, listener)
-    spans = config.data.spans.select(list_spans(Path(config.data.input_base)))
+    with preparing(work_dir):
+        prepare_spans(config, listener)
+    spans = config.data.spans.select(
+        list_spans(Path(config.data.input_base), config.data.layout())
+    )
     preflight.check_data(config, spans)
     record.spans = spans
     schema_file = Path(config.validation.schema)
-    described = describe_spans(Path(config.data.input_base), spans)
+    described = describe_spans(
+        Path(config.data.input_base), spans, config.data.layout()
+    )
     inputs = DagInputs(
         config=config,
-        run_id=record.run_id,
-        code=read_code_revision(find_project_root(Path(record.config_path))),
         spans=described,
         features=read_feature_list(config.train.features).keys,
         data_digest=data_digest(described),
@@ -134,8 +209,9 @@ def _run(
         ),
         pipeline_root=str(work_dir.artifacts),
         metadata_path=str(work_dir.metadata_path),
+        server_binary=find_server_binary(config.deployment.server_binary),
     )
-    run_nodes(record, work_dir, processes, inputs, listener)
+    run_nodes(record, work_dir, processes, inputs, options, listener)
 
 
 def prepare_spans(config: PipelineConfig, listener: RunListener) -> None:
@@ -150,9 +226,18 @@ def prepare_spans(config: PipelineConfig, listener: RunListener) -> None:
     listener.on_end(NodeResult(node_id=PREPARE_NODE, state="done", wall_s=wall_s))
 
 
-def describe_spans(input_base: Path, spans: list[int]) -> list[Span]:
-    """Returns number, digest and rows of each span, for the model's contract."""
-    manifests = [load_manifest(input_base, span) for span in spans]
+def describe_spans(
+    input_base: Path, spans: list[int], layout: SpanLayout = DEFAULT_LAYOUT
+) -> list[Span]:
+    """Returns number, digest and rows of each span, for the model's contract.
+
+    Raises:
+        SpanCorruptError: A file is not what its manifest says, whatever its size and
+            time of change are.
+    """
+    for span in spans:
+        verify_span(input_base, span, layout)
+    manifests = [load_manifest(input_base, span, layout) for span in spans]
     return [
         Span(span=found.span, digest=found.digest, num_rows=found.num_rows)
         for found in manifests
@@ -173,6 +258,12 @@ def conclude(record: RunRecord) -> None:
         is_stop = record.exit_code == 3  # noqa: PLR2004 - DESIGN's exit code for anomalies
         record.state = run_record.STOPPED if is_stop else run_record.FAILED
         record.reason = f"{failed.node_id}: {failed.failure.message}"
+        return
+    if record.selection and record.node("pusher") is None:
+        record.state, record.exit_code = run_record.PARTIAL, 0
+        record.reason = (
+            f"{record.selection}: the pusher was left out, nothing was pushed"
+        )
         return
     pushed = record.properties("pusher", "pushed_model")
     if pushed.get("pushed") == 1:

@@ -5,7 +5,8 @@
     artifacts/{node}/…      TFX's artifacts
     runs/{run_id}/run.json  this record, renewed after every node
     runs/{run_id}/logs/     one log a node
-    .lock                   held while a run is going on
+    cache/                  results of nodes by key, see pipeline/node_cache/
+    .lock                   held by every run, and alone by who removes things
 """
 
 import dataclasses
@@ -21,6 +22,7 @@ FORMAT_VERSION = 1
 RUNNING, PUSHED, UNCHANGED = "running", "pushed", "unchanged"
 NOT_BLESSED, STOPPED, FAILED = "not blessed", "stopped", "failed"
 INTERRUPTED = "interrupted"
+PARTIAL = "partial"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,11 +33,15 @@ class ArtifactRecord:
         uri: Its folder.
         type_name: TFX's artifact type.
         properties: Its custom properties.
+        artifact_id: Its id in ML Metadata; 0 where it has none.
+        content_digest: SHA-256 (hex) over its files; "" where nobody computed it.
     """
 
     uri: str
     type_name: str
     properties: dict[str, Any] = field(default_factory=dict)
+    artifact_id: int = 0
+    content_digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,11 +65,16 @@ class NodeResult:
 
     Attributes:
         node_id: Its id in the DAG.
-        state: "done", "cached", "failed", "interrupted" or "not run".
-        wall_s: Seconds it took.
+        state: "done", "cached", "reused" (left out of a partial run), "failed",
+            "interrupted" or "not run".
+        wall_s: Seconds it took, all attempts together.
         peak_memory_bytes: Largest resident size of its process.
         outputs: Output name to artifacts.
         failure: Set where state is "failed".
+        why: Why it ran or did not, in one sentence; "" in records of early versions.
+        details: Further sentences, where there is more than one cause.
+        attempts: How often it was started.
+        started_s: Seconds from the run's start to the node's.
     """
 
     node_id: str
@@ -72,6 +83,10 @@ class NodeResult:
     peak_memory_bytes: int = 0
     outputs: dict[str, list[ArtifactRecord]] = field(default_factory=dict)
     failure: NodeFailure | None = None
+    why: str = ""
+    details: tuple[str, ...] = ()
+    attempts: int = 0
+    started_s: float = 0.0
 
     def output(self, name: str) -> ArtifactRecord | None:
         """Returns the first artifact of an output, or None."""
@@ -95,6 +110,9 @@ class RunRecord:
         started_at: ISO-8601, UTC.
         wall_s: Seconds from start to end.
         pid: Process of the command line.
+        pid_started: When that process was started, in the kernel's ticks since boot.
+        selection: What a partial run was asked for, in words; "" for a whole one.
+        exit_problems: What went wrong in the functions of `run.on_exit`.
         nodes: Results in the order of the DAG.
     """
 
@@ -109,6 +127,9 @@ class RunRecord:
     started_at: str = ""
     wall_s: float = 0.0
     pid: int = 0
+    pid_started: int = 0
+    selection: str = ""
+    exit_problems: list[str] = field(default_factory=list)
     nodes: list[NodeResult] = field(default_factory=list)
     format_version: int = FORMAT_VERSION
 
@@ -122,9 +143,17 @@ class RunRecord:
         artifact = node.output(output) if node else None
         return artifact.properties if artifact else {}
 
+    def is_alive(self) -> bool:
+        """Tells whether the run is going on."""
+        if self.state != RUNNING:
+            return False
+        started = process_start(self.pid)
+        # Records of early versions have no start; a number may be given away again.
+        return started is not None and self.pid_started in (0, started)
+
     def is_abandoned(self) -> bool:
         """Tells whether the record says running but its process is gone."""
-        return self.state == RUNNING and not Path(f"/proc/{self.pid}").exists()
+        return self.state == RUNNING and not self.is_alive()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +171,11 @@ class WorkDir:
     def artifacts(self) -> Path:
         """TFX's pipeline root."""
         return self.path / "artifacts"
+
+    @property
+    def cache(self) -> Path:
+        """Results of nodes by key, and compiled DAGs."""
+        return self.path / "cache"
 
     def run_dir(self, run_id: str) -> Path:
         """The folder of one run."""
@@ -179,13 +213,36 @@ class WorkDir:
 
 def _node_from(values: dict[str, Any]) -> NodeResult:
     failure = values.pop("failure", None)
-    outputs = {
-        name: [ArtifactRecord(**artifact) for artifact in artifacts]
-        for name, artifacts in values.pop("outputs", {}).items()
-    }
     return NodeResult(
-        **values, outputs=outputs, failure=NodeFailure(**failure) if failure else None
+        **values
+        | {
+            "outputs": outputs_from(values.get("outputs", {})),
+            "details": tuple(values.get("details", ())),
+            "failure": NodeFailure(**failure) if failure else None,
+        }
     )
+
+
+def outputs_from(values: dict[str, Any]) -> dict[str, list[ArtifactRecord]]:
+    """Reads a node's outputs back from what JSON made of them."""
+    return {
+        name: [ArtifactRecord(**artifact) for artifact in artifacts]
+        for name, artifacts in values.items()
+    }
+
+
+def process_start(pid: int) -> int | None:
+    """Returns when a process was started, in ticks since boot; None if it is gone.
+
+    Source:
+        proc(5), field 22 of /proc/{pid}/stat.
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else int(fields[19])
 
 
 def new_run_id(now: datetime | None = None) -> str:

@@ -7,7 +7,29 @@ path in front.
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.settings_loader import ConfigError, did_you_mean
+from pipeline.data_config import DataConfig, SpanRange, SplitConfig
+from pipeline.setting_checks import (
+    require,
+    require_at_least,
+    require_choice,
+    require_fraction,
+)
+from pipeline.settings_loader import did_you_mean
+
+__all__ = [
+    "DataConfig",
+    "DeploymentConfig",
+    "EvaluationConfig",
+    "SpanRange",
+    "SplitConfig",
+    "Threshold",
+    "TrainConfig",
+    "TransformConfig",
+    "TuneConfig",
+    "ValidationConfig",
+    "require",
+    "require_at_least",
+]
 
 # Our metric names and the TFMA classes that compute them. Every run computes all of
 # them: they share one pass, and intervals need the counts and the mean label.
@@ -37,138 +59,6 @@ ANOMALY_KINDS = (
     "other",
 )
 SEVERITIES = ("stop", "warn", "ignore")
-
-
-def require(condition: bool, message: str) -> None:
-    """Raises ConfigError with this message unless the condition holds."""
-    if not condition:
-        raise ConfigError(message)
-
-
-def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raises ConfigError unless the value is one of the choices."""
-    require(
-        value in choices,
-        f"{name} is {value!r}; it can be {', '.join(choices)}."
-        f"{did_you_mean(value, choices)}",
-    )
-
-
-def require_fraction(name: str, value: float) -> None:
-    """Raises ConfigError unless 0 < value < 1."""
-    require(0 < value < 1, f"{name} is {value!r}; expected a fraction between 0 and 1.")
-
-
-def require_at_least(name: str, value: float, minimum: float) -> None:
-    """Raises ConfigError unless value >= minimum."""
-    require(value >= minimum, f"{name} is {value!r}; expected at least {minimum}.")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SpanRange:
-    """Which spans a run reads: first to last, or the newest ones.
-
-    Attributes:
-        first: First span, inclusive. None: the first there is.
-        last: Last span, inclusive. None: the newest there is.
-        newest: Read this many spans, up to and with `last`. Excludes `first`.
-    """
-
-    first: int | None = None
-    last: int | None = None
-    newest: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("first", "last", "newest"):
-            value = getattr(self, name)
-            require(
-                value is None or value >= 1,
-                f"{name} is {value!r}; expected at least 1.",
-            )
-        require(
-            self.first is None or self.newest is None,
-            f"newest is {self.newest!r} beside first {self.first!r}; "
-            "give one of the two.",
-        )
-        require(
-            self.first is None or self.last is None or self.first <= self.last,
-            f"last is {self.last!r}, before first {self.first!r}.",
-        )
-
-    def select(self, available: list[int]) -> list[int]:
-        """Returns the spans of `available` (sorted, unique) that this range names."""
-        chosen = [
-            span
-            for span in available
-            if (self.first is None or span >= self.first)
-            and (self.last is None or span <= self.last)
-        ]
-        return chosen[-self.newest :] if self.newest else chosen
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SplitConfig:
-    """How rows are divided into "train" and "eval".
-
-    Attributes:
-        by: "time" (default: no evaluation row is earlier than any training row)
-            or "hash" (of the key: rows of all times on both sides, which flatters
-            a model that will predict the future).
-        eval_spans: By time: the newest spans that are evaluated on. None: use
-            eval_fraction.
-        eval_fraction: Share of rows to evaluate on, in (0, 1); by time, the latest.
-    """
-
-    by: str = "time"
-    eval_spans: int | None = None
-    eval_fraction: float | None = None
-
-    def __post_init__(self) -> None:
-        require_choice("by", self.by, ("time", "hash"))
-        require(
-            (self.eval_spans is None) != (self.eval_fraction is None),
-            "eval_spans and eval_fraction: give exactly one of the two.",
-        )
-        if self.eval_fraction is not None:
-            require_fraction("eval_fraction", self.eval_fraction)
-        if self.eval_spans is not None:
-            require_at_least("eval_spans", self.eval_spans, 1)
-            require(
-                self.by == "time",
-                "eval_spans needs by: time; a hash split takes eval_fraction.",
-            )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DataConfig:
-    """Where rows come from and what its special columns are.
-
-    Attributes:
-        input_base: Folder of `span-{SPAN}/` folders.
-        prepare: Dotted path of a function `(input_base, spans)` that fills
-            input_base; None: the spans are there already.
-        format: "parquet" or "csv".
-        key: Column that names a row for good; never a feature.
-        event_time: Column with the time the prediction is asked for; never a feature.
-        label: Column to predict, 0 or 1. Rows without it are counted, not used.
-    """
-
-    input_base: str
-    prepare: str | None = None
-    format: str = "parquet"
-    key: str
-    event_time: str
-    label: str
-    spans: SpanRange = field(default_factory=SpanRange)
-    split: SplitConfig = field(default_factory=lambda: SplitConfig(eval_fraction=0.2))
-
-    def __post_init__(self) -> None:
-        require_choice("format", self.format, ("parquet", "csv"))
-        require(
-            self.label not in (self.key, self.event_time),
-            f"label is {self.label!r}, which is the key or the event_time; "
-            "expected the column to predict.",
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -16,6 +16,7 @@ from pipeline.run_record import NodeResult, RunRecord
 _MARKS = {
     "done": ("✓", "green"),
     "cached": ("=", "cyan"),
+    "reused": ("=", "blue"),
     "failed": ("✗", "red"),
     "interrupted": ("!", "yellow"),
     "not run": ("·", "dim"),
@@ -24,6 +25,7 @@ _MARKS = {
 _STATE_STYLES = {
     run_record.PUSHED: "bold green",
     run_record.UNCHANGED: "bold green",
+    run_record.PARTIAL: "bold green",
     run_record.NOT_BLESSED: "bold yellow",
     run_record.RUNNING: "bold",
 }
@@ -157,9 +159,18 @@ def _row_sentence(record: RunRecord, outcome: Outcome) -> Text:
     which = f"{spans[0]} to {spans[-1]}" if len(spans) > 1 else f"{spans[0]}"
     return Text(
         f"\nrows    {rows['rows']:,} read from span {which}; {rows['unlabelled']:,} "
-        f"have no label and were left out; {rows['train_rows']:,} to train, "
-        f"{rows['eval_rows']:,} to evaluate"
+        f"have no label and were left out; {_left_out(rows)}"
+        f"{rows['train_rows']:,} to train, {rows['eval_rows']:,} to evaluate"
     )
+
+
+def _left_out(rows: Mapping[str, int]) -> str:
+    """Says how many rows the filter and the quarantine took; often nothing."""
+    parts = [
+        ("filtered", "do not pass data.where"),
+        ("quarantined", "cannot be read and lie in the examples' quarantine/"),
+    ]
+    return "".join(f"{rows[name]:,} {what}; " for name, what in parts if rows.get(name))
 
 
 def _metric_table(outcome: Outcome) -> Table:

@@ -9,6 +9,8 @@ from tfx import types
 from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
+from components.baseline_resolver.pick import pick_model
+
 CANDIDATE_KEY = "candidate"
 MODEL_KEY = "model"
 BLESSING_KEY = "model_blessing"
@@ -52,8 +54,10 @@ def pick_baseline(
         for blessing in blessings
         if blessing.get_int_custom_property("blessed") == 1
     }
-    oldest = min(candidate_ids, default=None)
-    for model in sorted(models, key=lambda artifact: artifact.id, reverse=True):
-        if model.id in blessed and (oldest is None or model.id < oldest):
-            return {MODEL_KEY: [model], BLESSING_KEY: [blessed[model.id]]}
-    return {MODEL_KEY: [], BLESSING_KEY: []}
+    picked = pick_model(candidate_ids, (model.id for model in models), blessed)
+    if picked is None:
+        return {MODEL_KEY: [], BLESSING_KEY: []}
+    return {
+        MODEL_KEY: [model for model in models if model.id == picked][:1],
+        BLESSING_KEY: [blessed[picked]],
+    }

@@ -1,4 +1,4 @@
-"""ColumnarExampleGen: spans of Parquet or CSV files become Examples, split by time."""
+"""ColumnarExampleGen: spans of tables become Examples, split by time, hash or group."""
 
 import json
 from pathlib import Path
@@ -17,15 +17,26 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.proto import example_gen_pb2
 from tfx.types.standard_artifacts import Examples
 
-from components.columnar_example_gen.source_files import check_columns, labelled_times
+from components.columnar_example_gen.bad_rows import BadRowRule
+from components.columnar_example_gen.read_plan import (
+    VerifiedSpans,
+    check_files,
+    event_times,
+    verify_spans,
+)
+from components.columnar_example_gen.row_reader import (
+    list_fragments,
+    reader_from_settings,
+)
 from components.columnar_example_gen.split_plan import SPLITS, plan_split
 from components.columnar_example_gen.write_examples import (
     ExampleWriter,
-    list_source_files,
+    RowCounts,
     read_counts,
     write_examples,
 )
-from data.spans import DataContractError, load_manifest, verify_span
+from components.file_workers.forked_workers import forked_workers
+from data.spans import DataContractError, SpanLayout
 
 
 @component(use_beam=True)
@@ -33,35 +44,44 @@ def ColumnarExampleGen(
     examples: OutputArtifact[Examples],
     input_base: Parameter[str],
     spans: Parameter[str],
-    data_digest: Parameter[str],  # noqa: ARG001 - read by the cache's key
+    data_digest: Parameter[str],
     key: Parameter[str],
     event_time: Parameter[str],
     label: Parameter[str],
     split: Parameter[str],
     csv_kinds: Parameter[str],
+    layout: Parameter[str] = "{}",
+    reading: Parameter[str] = "{}",
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
     """Encodes labelled rows of a range of spans as tf.Examples.
 
     Args:
-        examples: Splits "train" and "eval" as gzipped TFRecords, and
-            {uri}/row_counts.json. Custom properties: `rows`, `unlabelled`,
-            `train_rows`, `eval_rows` (int) and `spans` (text, as given).
-        input_base: Folder of `span-{SPAN}/` folders; files are checked against
-            their manifest before they are read.
+        examples: Splits "train" and "eval" as gzipped TFRecords,
+            {uri}/row_counts.json and, for rows set aside, {uri}/quarantine/. Custom
+            properties: `rows`, `filtered`, `unlabelled`, `quarantined`, `train_rows`,
+            `eval_rows` (int), `spans` (text, as given), `versions` (JSON of span to
+            version) and `content_digest` (SHA-256 over the bytes of all files read).
+        input_base: Folder of the spans; files are checked against their manifest
+            before they are read.
         spans: JSON list of span numbers.
-        data_digest: SHA-256 over the spans' contents. Part of the cache's key, so
-            that a changed file is seen and a touched one is not.
+        data_digest: SHA-256 over the spans' contents, which must be the content
+            digest found. Part of the cache's key, so that a changed file is seen and
+            a touched one is not.
         key: Column that names a row.
         event_time: Column with timestamps or seconds since the epoch.
         label: Column without which a row is counted and left out.
-        split: JSON of `by`, `eval_spans`, `eval_fraction`.
+        split: JSON of `by`, `column`, `eval_spans`, `eval_fraction`.
         csv_kinds: JSON of column to "int", "float" or "bytes" for CSV files.
+        layout: JSON of `pattern` and `versions`, see data/span_layout.py.
+        reading: JSON of `format` (which every file must have), `columns`,
+            `exclude_columns`, `where`, `on_bad_rows`, `max_bad_rows`,
+            `max_bad_fraction`.
         beam_pipeline: Set by TFX.
 
     Raises:
         DataContractError: A span is missing or changed, files disagree on a type,
-            or the split would leave one side empty.
+            the split would leave one side empty, or too many rows are bad.
 
     Example:
         ColumnarExampleGen(
@@ -71,44 +91,95 @@ def ColumnarExampleGen(
             csv_kinds="{}",
         )
     """
-    names_by_span = {}
-    for span in json.loads(spans):
-        verify_span(Path(input_base), span)
-        manifest = load_manifest(Path(input_base), span)
-        names_by_span[span] = [file.name for file in manifest.files]
-    files = list(list_source_files(input_base, names_by_span, json.loads(csv_kinds)))
-    check_columns(files, [key, event_time, label])
-    settings = json.loads(split)
-    times = labelled_times(files, event_time, label) if settings["by"] == "time" else {}
-    writer = ExampleWriter(
-        output_uri=examples.uri,
-        plan=plan_split(settings, key=key, event_time=event_time, times_by_span=times),
-        event_time=event_time,
-        label=label,
-        num_shards=len(files),
-    )
-    with beam_pipeline as pipeline:
-        write_examples(pipeline, files, writer)
-    describe(examples, spans)
+    # Forked first: a fork would lack the threads that Arrow starts with the first file.
+    with forked_workers(beam_pipeline.options):
+        verified = verify_spans(
+            Path(input_base),
+            json.loads(spans),
+            SpanLayout.from_settings(json.loads(layout)),
+            json.loads(csv_kinds),
+        )
+        require_unchanged(verified, data_digest)
+        settings = json.loads(split)
+        needed = [key, event_time, label]
+        if settings["by"] == "group":
+            needed.append(settings["column"])
+        reader = reader_from_settings(
+            json.loads(reading),
+            label=label,
+            required=[name for name in needed if name != label],
+        )
+        check_files(verified.files, reader, needed, json.loads(reading).get("format"))
+        fragments = list_fragments(verified.files)
+        times = event_times(fragments, reader, event_time, settings, verified.times)
+        rule = BadRowRule.from_settings(json.loads(reading))
+        writer = ExampleWriter(
+            output_uri=examples.uri,
+            reader=reader,
+            plan=plan_split(
+                settings, key=key, event_time=event_time, times_by_span=times
+            ),
+            bad_rows=rule,
+            event_time=event_time,
+            num_shards=len(fragments),
+        )
+        with beam_pipeline as pipeline:
+            write_examples(pipeline, fragments, writer)
+        counts = read_counts(examples.uri)
+        require_enough(counts, rule)
+        describe(examples, counts, verified)
+    examples.set_string_custom_property("spans", spans)
 
 
-def describe(examples: Examples, spans: str) -> None:
-    """Marks the artifact for its readers and refuses an empty split."""
-    counts = read_counts(examples.uri)
+def require_unchanged(verified: VerifiedSpans, data_digest: str) -> None:
+    """Refuses files that are not those the run was started for.
+
+    Raises:
+        DataContractError: Names both digests.
+    """
+    if verified.content_digest != data_digest:
+        raise DataContractError(
+            f"the spans' files have the content digest {verified.content_digest}, but "
+            f"the run was started for {data_digest}: a file was changed, added or "
+            "removed meanwhile. Run again."
+        )
+
+
+def require_enough(counts: RowCounts, rule: BadRowRule) -> None:
+    """Refuses too many bad rows and an empty split.
+
+    Raises:
+        DataContractError: Names the first bad rows, or the counts.
+    """
+    refusal = rule.refusal(counts.quarantined, counts.rows, counts.bad)
+    if refusal is not None:
+        raise DataContractError(refusal)
     for split in SPLITS:
         if not getattr(counts, split):
             raise DataContractError(
                 f"the {split} split is empty: {counts.rows:,} rows read, "
-                f"{counts.unlabelled:,} of them without a label. Read more spans or "
-                "change data.split."
+                f"{counts.unlabelled:,} of them without a label, {counts.filtered:,} "
+                f"left out by data.where, {counts.quarantined:,} set aside. Read more "
+                "spans or change data.split."
             )
+
+
+def describe(examples: Examples, counts: RowCounts, verified: VerifiedSpans) -> None:
+    """Marks the artifact for its readers."""
     examples.split_names = json.dumps(list(SPLITS))
     examples_utils.set_payload_format(
         examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE
     )
     examples_utils.set_file_format(examples, "tfrecords_gzip")
-    examples.set_string_custom_property("spans", spans)
-    examples.set_int_custom_property("rows", counts.rows)
-    examples.set_int_custom_property("unlabelled", counts.unlabelled)
-    examples.set_int_custom_property("train_rows", counts.train)
-    examples.set_int_custom_property("eval_rows", counts.eval)
+    numbers = {
+        "rows": counts.rows,
+        "filtered": counts.filtered,
+        "unlabelled": counts.unlabelled,
+        "quarantined": counts.quarantined,
+        "train_rows": counts.train,
+        "eval_rows": counts.eval,
+    }
+    for name, number in numbers.items():
+        examples.set_int_custom_property(name, number)
+    examples.set_string_custom_property("content_digest", verified.content_digest)
+    examples.set_string_custom_property("versions", json.dumps(verified.versions))

@@ -1,80 +1,135 @@
-"""Reads one source file of a span in bounded batches and names what is wrong."""
+"""The source files of a run: their columns, their rows, and what is wrong with them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
 
+from components.columnar_example_gen.bad_rows import BadRow
+from components.columnar_example_gen.csv_rows import CsvFile, RowChunk
 from components.columnar_example_gen.encode import example_kind
-from components.columnar_example_gen.split_plan import epoch_seconds
+from data.file_formats import format_of
 from data.spans import DataContractError
 
-BATCH_ROWS = 16_384
 _CSV_TYPES = {"int": pa.int64(), "float": pa.float64(), "bytes": pa.string()}
+_BATCH_ROWS = 16_384
+_UNREADABLE = (pa.ArrowException, OSError, EOFError, UnicodeDecodeError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceFile:
-    """One Parquet or CSV file.
+    """One data file; see data/file_formats.py for the formats.
 
     Attributes:
         path: Where it is.
         span: The span it belongs to.
         csv_kinds: Column to "int", "float" or "bytes", from the curated schema;
-            other columns of a CSV file are inferred. Not used for Parquet.
+            other columns of a CSV file are inferred. Not used for other formats.
     """
 
     path: str
     span: int
     csv_kinds: Mapping[str, str]
 
-    def schema(self) -> pa.Schema:
-        """Returns the columns and types, reading no more than the first block."""
-        if self.path.endswith(".parquet"):
-            return pa.parquet.read_schema(self.path)
-        with self._open_csv() as reader:
-            return reader.schema
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return Path(self.path).name
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yields the rows in file order, at most BATCH_ROWS at a time.
+    @property
+    def file_format(self) -> str | None:
+        """The format its name stands for."""
+        return format_of(Path(self.path))
+
+    def schema(self) -> pa.Schema:
+        """Returns the columns and types, reading no more than the first block.
 
         Raises:
             DataContractError: The file cannot be read as what its name says.
         """
         try:
-            yield from self._read(columns)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
-            raise DataContractError(
-                f"{Path(self.path).name} of span {self.span} cannot be read: {error}. "
-                "Mend the file and write the span anew."
-            ) from error
+            return self._read_schema()
+        except _UNREADABLE as error:
+            raise self._unreadable(error) from error
 
-    def _read(self, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-        if self.path.endswith(".parquet"):
+    def _read_schema(self) -> pa.Schema:
+        if self.file_format == "csv":
+            return self._as_csv().schema(self._csv_types())
+        if self.file_format == "parquet":
+            return pa.parquet.read_schema(self.path)
+        return self._dataset().schema
+
+    def read(
+        self,
+        columns: Sequence[str],
+        row_groups: Sequence[int] | None = None,
+        first_row: int = 1,
+    ) -> Iterator[RowChunk]:
+        """Yields rows in file order.
+
+        Args:
+            columns: Columns to read.
+            row_groups: Of a Parquet file: which; None: all.
+            first_row: Number of the first of these rows in the file.
+
+        Raises:
+            DataContractError: The file cannot be read as what its name says.
+        """
+        try:
+            if self.file_format == "csv":
+                yield from self._as_csv().read(self._read_schema(), columns)
+                return
+            for batch in self._batches(columns, row_groups):
+                rows = np.arange(first_row, first_row + batch.num_rows)
+                yield RowChunk(batch=batch, rows=rows)
+                first_row += batch.num_rows
+        except _UNREADABLE as error:
+            raise self._unreadable(error) from error
+
+    def _batches(
+        self, columns: Sequence[str], row_groups: Sequence[int] | None
+    ) -> Iterator[pa.RecordBatch]:
+        if self.file_format == "parquet":
             with pa.parquet.ParquetFile(self.path) as file:
-                yield from file.iter_batches(BATCH_ROWS, columns=columns)
+                groups = (
+                    range(file.num_row_groups) if row_groups is None else row_groups
+                )
+                yield from file.iter_batches(_BATCH_ROWS, list(groups), list(columns))
             return
-        with self._open_csv(columns) as reader:
-            for batch in reader:
-                if batch.num_rows:
-                    yield batch
+        yield from self._dataset().to_batches(
+            columns=list(columns), batch_size=_BATCH_ROWS, use_threads=False
+        )
 
-    def _open_csv(
-        self, columns: Sequence[str] | None = None
-    ) -> pa.csv.CSVStreamingReader:
-        return pa.csv.open_csv(
-            self.path,
-            convert_options=pa.csv.ConvertOptions(
-                column_types={
-                    name: _CSV_TYPES[kind] for name, kind in self.csv_kinds.items()
-                },
-                include_columns=list(columns) if columns else None,
-                strings_can_be_null=True,
-            ),
+    def _dataset(self) -> Any:
+        from pyarrow import dataset  # takes pandas along, which preflight does without
+
+        return dataset.dataset(self.path, format=self.file_format)
+
+    def bad_row(self, row: int, column: str, value: str | None, reason: str) -> BadRow:
+        """Returns what is wrong with one row of this file."""
+        return BadRow(
+            file=self.name,
+            span=self.span,
+            row=row,
+            column=column,
+            value=value,
+            reason=reason,
+        )
+
+    def _as_csv(self) -> CsvFile:
+        return CsvFile(path=self.path, span=self.span)
+
+    def _csv_types(self) -> dict[str, pa.DataType]:
+        return {name: _CSV_TYPES[kind] for name, kind in self.csv_kinds.items()}
+
+    def _unreadable(self, error: BaseException) -> DataContractError:
+        return DataContractError(
+            f"{self.name} of span {self.span} cannot be read: {error}. "
+            "Mend the file and write the span anew."
         )
 
 
@@ -94,37 +149,20 @@ def check_columns(files: Sequence[SourceFile], required: Sequence[str]) -> None:
         for name in required:
             if name not in schema.names:
                 raise DataContractError(
-                    f"{Path(file.path).name} of span {file.span} has no column "
+                    f"{file.name} of span {file.span} has no column "
                     f"{name!r}, which the configuration's data section names. Its "
                     f"columns: {', '.join(schema.names[:5])}, … ({len(schema.names)})."
                 )
         for column in schema:
+            if pa.types.is_null(column.type):
+                continue
             kind = example_kind(column.type)
             known, known_type, first = seen.setdefault(
                 column.name, (kind, str(column.type), file)
             )
-            if kind != known and not pa.types.is_null(column.type):
+            if kind != known:
                 raise DataContractError(
                     f"column {column.name!r} is {column.type} in "
-                    f"{Path(file.path).name} of span {file.span}, but {known_type} in "
-                    f"span {first.span}. Write one of the two spans anew."
+                    f"{file.name} of span {file.span}, but {known_type} in "
+                    f"{first.name} of span {first.span}. Write one of the two anew."
                 )
-
-
-def labelled_times(
-    files: Sequence[SourceFile], event_time: str, label: str
-) -> dict[int, np.ndarray]:
-    """Reads the event times of rows that have a label: two columns, nothing else.
-
-    Returns:
-        Span to int64 [rows] seconds since the epoch.
-    """
-    parts: dict[int, list[np.ndarray]] = {file.span: [] for file in files}
-    for file in files:
-        for batch in file.batches([event_time, label]):
-            times = batch.column(event_time).filter(batch.column(label).is_valid())
-            parts[file.span].append(epoch_seconds(times))
-    return {
-        span: np.concatenate(times) if times else np.array([], dtype=np.int64)
-        for span, times in parts.items()
-    }

@@ -1,10 +1,10 @@
-"""Decides which rows train and which rows judge: by time (default) or by hash.
+"""Decides which rows train and which rows judge: by time (default), hash or group.
 
 By time, no evaluation row is earlier than any training row: a model is judged on
-the future of what it has seen, as in production.
+the future of what it has seen, as in production. By group, all rows of one group, an
+aircraft for example, are on one side: a model is judged on groups it has not seen.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.columnar_example_gen.key_hash import unit_hashes
 from data.spans import DataContractError
 
 SPLITS = ("train", "eval")
@@ -23,10 +24,11 @@ class SplitPlan:
     """How one batch of rows is divided.
 
     Attributes:
-        column: Event time (by time) or key (by hash).
+        column: Event time (by time), key (by hash) or the column of groups.
         cutoff_s: By time: first second, since the epoch in UTC, that belongs to
-            "eval". None: by hash.
-        eval_fraction: By hash: share of keys that belong to "eval", in (0, 1).
+            "eval". None: by hash of the column.
+        eval_fraction: By hash: share of keys or groups that belong to "eval", in
+            (0, 1).
     """
 
     column: str
@@ -38,18 +40,8 @@ class SplitPlan:
         values = batch.column(self.column)
         if self.cutoff_s is not None:
             return epoch_seconds(values) >= self.cutoff_s
-        fraction = self.eval_fraction or 0.0
-        return np.fromiter(
-            (_unit_hash(str(key)) < fraction for key in values.to_pylist()),
-            dtype=bool,
-            count=len(values),
-        )
-
-
-def _unit_hash(key: str) -> float:
-    """Maps a key to [0, 1), the same on every machine and version."""
-    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
+        is_eval = unit_hashes(values, self.column) < (self.eval_fraction or 0.0)
+        return np.asarray(is_eval)
 
 
 def epoch_seconds(values: pa.Array) -> np.ndarray:
@@ -84,16 +76,20 @@ def plan_split(
     """Fixes the split before any row is written.
 
     Args:
-        settings: `by`, `eval_spans`, `eval_fraction` of the configuration.
+        settings: `by`, `column`, `eval_spans`, `eval_fraction` of the configuration.
         key: Column hashed for a split by hash.
         event_time: Column compared for a split by time.
         times_by_span: Span to int64 [rows] seconds since the epoch, rows with a
-            label only. Not read for a split by hash.
+            label only. Not read for a split by hash or group.
 
     Raises:
         DataContractError: The split would leave one side empty, or spans overlap
             in time so that no cut at a span's start is a cut in time.
     """
+    if settings["by"] == "group":
+        return SplitPlan(
+            column=settings["column"], eval_fraction=settings["eval_fraction"]
+        )
     if settings["by"] == "hash":
         return SplitPlan(column=key, eval_fraction=settings["eval_fraction"])
     if settings["eval_spans"]:

@@ -1,4 +1,4 @@
-"""ColumnarStatisticsGen: TFDV's statistics of every split, read a batch at a time."""
+"""ColumnarStatisticsGen: TFDV's statistics of every split, summed up file by file."""
 
 import json
 from pathlib import Path
@@ -13,8 +13,11 @@ from tfx.dsl.component.experimental.annotations import (
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, ExampleStatistics
 
-from components.columnar_examples.batch_source import BatchedExamples
 from components.columnar_examples.split_files import list_split_files
+from components.columnar_statistics_gen.describe_file import describe_file
+from components.columnar_statistics_gen.merge_summaries import merge_summaries
+from components.file_workers.forked_workers import forked_workers
+from components.file_workers.map_files import MapFiles
 
 STATISTICS_FILE = "FeatureStats.pb"
 
@@ -25,7 +28,10 @@ def ColumnarStatisticsGen(
     statistics: OutputArtifact[ExampleStatistics],
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
-    """Computes what TFX's StatisticsGen computes, with TFDV's own transform.
+    """Computes what TFX's StatisticsGen computes.
+
+    A file at a time, in as many processes as the pipeline's --file_workers says; the
+    statistics do not depend on their number.
 
     Args:
         examples: Gzipped TFRecords of tf.Examples.
@@ -44,15 +50,18 @@ def ColumnarStatisticsGen(
     """
     splits = json.loads(examples.split_names)
     statistics.split_names = examples.split_names
-    with beam_pipeline as pipeline:
+    with forked_workers(beam_pipeline.options), beam_pipeline as pipeline:
         for split in splits:
             folder = Path(statistics.uri) / f"Split-{split}"
             folder.mkdir(parents=True)
             _ = (
                 pipeline
-                | f"Read[{split}]"
-                >> BatchedExamples(list_split_files(examples.uri, split)).BeamSource()
-                | f"Describe[{split}]" >> tfdv.GenerateStatistics(tfdv.StatsOptions())
+                | f"Files[{split}]"
+                >> beam.Create(list_split_files(examples.uri, split))
+                | f"SpreadFiles[{split}]" >> beam.Reshuffle()
+                | f"Describe[{split}]" >> beam.ParDo(MapFiles(describe_file))
+                | f"Collect[{split}]" >> beam.combiners.ToList()
+                | f"Merge[{split}]" >> beam.Map(merge_summaries)
                 | f"Write[{split}]"
                 >> tfdv.WriteStatisticsToBinaryFile(str(folder / STATISTICS_FILE))
             )

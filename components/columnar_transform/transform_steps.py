@@ -1,43 +1,80 @@
-"""The two steps of TensorFlow Transform, on batched sources."""
+"""The steps of TensorFlow Transform: rows are decoded, learned from and transformed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 import tensorflow_transform.beam as tft_beam
+from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.columnar_examples.batch_source import BatchedExamples
-from components.columnar_transform.write_transformed import WriteTransformed
+from components.columnar_examples.batch_source import tensor_adapter_config
+from components.columnar_transform.decoded_file import decode_file, read_raw
+from components.columnar_transform.transform_file import (
+    LearnedTransform,
+    transform_file,
+)
+from components.file_workers.map_files import MapFiles
 
 
 def learn(
-    pipeline: beam.Pipeline, rows: BatchedExamples, preprocessing_fn: Callable[..., Any]
+    pipeline: beam.Pipeline,
+    files: Sequence[str],
+    schema: schema_pb2.Schema,
+    preprocessing_fn: Callable[..., Any],
+    decoded_folder: str,
 ) -> Any:
-    """Runs the analyzers over the rows; returns TFT's transform_fn, not yet written."""
-    batches = pipeline | "ReadToLearn" >> rows.BeamSource()
-    return (batches, rows.TensorAdapterConfig()) | tft_beam.AnalyzeDataset(
+    """Decodes the files and runs the analyzers over their rows.
+
+    Args:
+        pipeline: Gets the steps.
+        files: The analyzed split.
+        schema: Of its features.
+        preprocessing_fn: What to learn.
+        decoded_folder: Where the decoded rows stay, for `transform_split`.
+
+    Returns:
+        TFT's transform_fn, not yet written.
+    """
+    serialized = schema.SerializeToString()
+    batches = (
+        pipeline
+        | "FilesToLearn" >> beam.Create(list(files))
+        | "SpreadFilesToLearn" >> beam.Reshuffle()
+        | "Decode" >> beam.ParDo(MapFiles(decode_file, serialized, decoded_folder))
+        | "ReadToLearn"
+        >> beam.FlatMap(read_raw, serialized).with_output_types(pa.RecordBatch)
+    )
+    return (batches, tensor_adapter_config(schema)) | tft_beam.AnalyzeDataset(
         preprocessing_fn
     )
 
 
 def transform_split(
-    pipeline: beam.Pipeline, rows: BatchedExamples, transform_fn: Any, folder: Path
+    pipeline: beam.Pipeline,
+    files: Sequence[str],
+    learned: LearnedTransform,
+    is_written: beam.PCollection,
+    folder: Path,
 ) -> None:
-    """Applies a transform_fn to one split and writes it.
+    """Applies what was learned to one split and writes it, file by file.
 
     Args:
-        pipeline: The pipeline of the transform_fn.
-        rows: The split's raw rows.
-        transform_fn: From learn.
+        pipeline: The pipeline that learns.
+        files: The split's raw rows, decoded or not.
+        learned: What to apply.
+        is_written: Becomes ready when the transform_fn is in its folder.
         folder: The split's folder; its name makes the steps' names unique.
     """
     name = folder.name
-    batches = pipeline | f"Read[{name}]" >> rows.BeamSource()
-    transformed, metadata = (
-        (batches, rows.TensorAdapterConfig()),
-        transform_fn,
-    ) | f"Transform[{name}]" >> tft_beam.TransformDataset(output_record_batches=True)
-    _ = transformed | f"Write[{name}]" >> beam.ParDo(
-        WriteTransformed(folder), metadata.schema
+    _ = (
+        pipeline
+        | f"Files[{name}]" >> beam.Create(list(files))
+        | f"SpreadFiles[{name}]" >> beam.Reshuffle()
+        | f"Transform[{name}]"
+        >> beam.ParDo(
+            MapFiles(transform_file, learned, str(folder)),
+            beam.pvalue.AsIter(is_written),
+        )
     )

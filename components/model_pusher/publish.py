@@ -74,14 +74,24 @@ def publish(
             be written.
     """
     try:
-        newest = max(all_versions(base_path), default=None)
-        if newest is not None:
-            path = version_path(base_path, newest)
-            if _is_bundle_of(path, model_dir):
-                return _already_there(path, newest)
-        return _write_version(model_dir, base_path, assemble, author)
+        return find_published(model_dir, base_path) or _write_version(
+            model_dir, base_path, assemble, author
+        )
     except VersionsError as error:
         raise PushError(f"{error}") from error
+
+
+def find_published(model_dir: Path, base_path: Path) -> Publication | None:
+    """Returns the newest version if it is a whole bundle of this model, else None.
+
+    Raises:
+        VersionsError: The folder's record of versions cannot be read.
+    """
+    newest = max(all_versions(base_path), default=None)
+    if newest is None:
+        return None
+    path = version_path(base_path, newest)
+    return _already_there(path, newest) if _is_bundle_of(path, model_dir) else None
 
 
 def _already_there(path: Path, version: int) -> Publication:

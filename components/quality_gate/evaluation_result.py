@@ -17,11 +17,12 @@ def load_slices(evaluation_uri: str, model_name: str) -> list[SliceMetrics]:
         model_name: CANDIDATE or BASELINE. With a single model TFMA writes no name;
             CANDIDATE then finds it all the same.
     """
-    import tensorflow_model_analysis as tfma
+    # The package itself has it only after tfx.v1 was imported.
+    from tensorflow_model_analysis.api.model_eval_lib import load_eval_result
 
-    result = tfma.load_eval_result(evaluation_uri, model_name=model_name)
+    result = load_eval_result(evaluation_uri, model_name=model_name)
     if not result.slicing_metrics and model_name == CANDIDATE:
-        result = tfma.load_eval_result(evaluation_uri)
+        result = load_eval_result(evaluation_uri)
     slices = [_read_slice(key, metrics) for key, metrics in result.slicing_metrics]
     return sorted(slices, key=lambda part: (part.column, _natural(part.value)))
 

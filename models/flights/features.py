@@ -166,7 +166,8 @@ BUCKET_INPUT_KEYS = tuple(transformed_name(f"{k}_bucket") for k in BUCKET_FEATUR
 CATEGORY_INPUT_KEYS = tuple(transformed_name(key) for key in CATEGORY_KEYS)
 GROUP_KEYS = tuple(transformed_name(key) for key in GROUP_FEATURE_KEYS)
 
-MODEL_INPUT_KEYS = (*FLOAT_INPUT_KEYS, *BUCKET_INPUT_KEYS, *CATEGORY_INPUT_KEYS)
+INTEGER_INPUT_KEYS = (*BUCKET_INPUT_KEYS, *CATEGORY_INPUT_KEYS)
+MODEL_INPUT_KEYS = (*FLOAT_INPUT_KEYS, *INTEGER_INPUT_KEYS)
 """Transformed features that the network reads, in order."""
 TRANSFORMED_FEATURE_KEYS = (*MODEL_INPUT_KEYS, *GROUP_KEYS)
 """Everything Transform writes but the label."""

@@ -240,6 +240,9 @@ def _categories(texts: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     indices = tft.compute_and_apply_vocabulary(
         tokens,
         default_value=-1,
+        # Of weight 1 each, tokens are counted a batch at a time; without weights TFT
+        # hands Beam every token of every row.
+        weights=tf.ones_like(tokens, tf.float32),
         frequency_threshold=features.VOCABULARY_FREQUENCY_THRESHOLD,
         vocab_filename=features.VOCABULARY_NAME,
         name=features.VOCABULARY_NAME,

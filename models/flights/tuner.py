@@ -1,5 +1,6 @@
 """Tuner stage: a small random search for the network's hyperparameters."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -8,14 +9,15 @@ import tensorflow_transform as tft
 
 from models import fitting, input_fn
 from models.flights import features
-from models.flights.model import build_hyperparameters, build_model
+from models.flights.model import build_hyperparameters, build_network
 from models.flights.trainer import (
     build_dataset,
-    read_training_columns,
+    read_training_rows,
     vocabulary_size,
 )
 
 DEFAULT_MAX_TRIALS = 8
+_ROWS = "rows"
 
 
 def tuner_fn(fn_args: Any) -> Any:
@@ -29,7 +31,7 @@ def tuner_fn(fn_args: Any) -> Any:
 
             train_files: Gzipped TFRecords of transformed rows; globs.
             transform_graph_path: Directory of the transform graph.
-            working_dir: Where trials are kept.
+            working_dir: Where trials are kept, and the decoded rows.
             custom_config: See `fitting.TrainSettings`; `max_trials`, and a
                 `holdout_fraction` above 0.
 
@@ -45,18 +47,21 @@ def tuner_fn(fn_args: Any) -> Any:
     custom_config = dict(fn_args.custom_config or {})
     settings = fitting.build_settings(custom_config, tuned=None)
     tf_transform_output = tft.TFTransformOutput(fn_args.transform_graph_path)
+    folder = Path(fn_args.working_dir) / _ROWS
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = read_training_rows(fn_args.train_files, tf_transform_output, folder)
     kept, aside = input_fn.split_holdout(
-        read_training_columns(fn_args.train_files, tf_transform_output),
+        rows,
         group_keys=features.GROUP_KEYS,
         fraction=settings.holdout_fraction,
         seed=settings.seed,
     )
-    if not input_fn.num_rows(aside):
+    if not len(aside):
         raise ValueError(
             f"train.holdout_fraction is {settings.holdout_fraction} and holds out no "
             "row; tuning ranks its trials on the hold-out."
         )
-    num_steps = settings.max_epochs * -(-input_fn.num_rows(kept) // settings.batch_size)
+    num_steps = settings.max_epochs * -(-len(kept) // settings.batch_size)
     size = vocabulary_size(tf_transform_output)
     tuner = keras_tuner.RandomSearch(
         lambda space: build_trial(space, size, num_steps, settings),
@@ -67,10 +72,10 @@ def tuner_fn(fn_args: Any) -> Any:
         project_name="flights",
         overwrite=True,
     )
-    train = build_dataset(kept, settings.batch_size, shuffle_seed=settings.seed)
+    train = build_dataset(rows, kept, settings.batch_size, shuffle_seed=settings.seed)
     fit_kwargs = {
         "x": train,
-        "validation_data": build_dataset(aside, fitting.HOLDOUT_BATCH_ROWS),
+        "validation_data": build_dataset(rows, aside, fitting.HOLDOUT_BATCH_ROWS),
         "epochs": settings.max_epochs,
         "shuffle": False,
         "verbose": 0,
@@ -89,7 +94,7 @@ def build_trial(
     Args:
         space: Receives `learning_rate` and the names of `ModelHyperparameters`,
             which run_fn reads back.
-        vocabulary_size: See `model.build_model`.
+        vocabulary_size: See `model.build_network`.
         num_steps: Steps of one trial.
         settings: Its hyperparameters hold where nothing is searched.
     """
@@ -102,11 +107,13 @@ def build_trial(
     }
     learning_rate = space.Choice("learning_rate", [0.001, 0.002, 0.004], default=0.002)
     hyperparameters = build_hyperparameters({**settings.hyperparameters, **searched})
-    model = build_model(vocabulary_size, hyperparameters)
+    model = build_network(vocabulary_size, hyperparameters)
     fitting.compile_model(
         model,
         learning_rate=learning_rate,
         weight_decay=hyperparameters.weight_decay,
         num_steps=num_steps,
+        # The search asks for the AUC by the name that Keras gives it.
+        metrics=[keras.metrics.AUC(name="auc")],
     )
     return model

@@ -8,7 +8,7 @@ from components.golden_batch_gen.component import GoldenBatchGen
 from components.model_pusher.component import ModelPusher
 from components.serving_validator.component import ServingValidator
 from pipeline.dag_inputs import DagInputs
-from serving.server_check.server_binary import find_server_binary
+from pipeline.run_values import CODE_SLOT, RUN_ID_SLOT
 
 
 class ServingCheck(NamedTuple):
@@ -21,11 +21,7 @@ class ServingCheck(NamedTuple):
 def create_serving_check(
     inputs: DagInputs, *, examples: Any, schema: Any, transform_graph: Any, model: Any
 ) -> ServingCheck:
-    """Chooses golden rows and replays them in a server of its own.
-
-    It is cheap, so it runs before Evaluator. Which server judges is settled here, so
-    that a verdict is not taken from the cache when PATH has another one.
-    """
+    """Chooses golden rows and replays them in a server of its own."""
     golden_batch_gen = GoldenBatchGen(
         examples=examples,
         schema=schema,
@@ -38,7 +34,7 @@ def create_serving_check(
     serving_validator = ServingValidator(
         model=model,
         golden_rows=golden_batch_gen.outputs["golden_rows"],
-        server_binary=find_server_binary(inputs.config.deployment.server_binary),
+        server_binary=inputs.server_binary,
     ).with_id("serving_validator")
     return ServingCheck(golden_batch_gen, serving_validator)
 
@@ -63,9 +59,9 @@ def create_pusher(
         examples=examples,
         model_base_path=config.deployment.model_base_path,
         model_name=config.name,
-        run_id=inputs.run_id,
+        run_id=RUN_ID_SLOT,
         key=config.data.key,
         label=config.data.label,
         spans=json.dumps([dataclasses.asdict(span) for span in inputs.spans]),
-        code=json.dumps(dataclasses.asdict(inputs.code)),
+        code=CODE_SLOT,
     ).with_id("pusher")

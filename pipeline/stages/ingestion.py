@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from components.columnar_example_gen.component import ColumnarExampleGen
-from pipeline.stage_configs import DataConfig
+from pipeline.data_config import DataConfig
+
+_READING = (
+    "format",
+    "columns",
+    "exclude_columns",
+    "where",
+    "on_bad_rows",
+    "max_bad_rows",
+    "max_bad_fraction",
+)
 
 
 class Ingestion(NamedTuple):
@@ -30,6 +40,7 @@ def create_ingestion(
         data_digest: SHA-256 over their contents.
         csv_kinds: Column to "int", "float" or "bytes", for CSV files.
     """
+    settings = dataclasses.asdict(config)
     example_gen = ColumnarExampleGen(
         input_base=config.input_base,
         spans=json.dumps(list(spans)),
@@ -39,5 +50,7 @@ def create_ingestion(
         label=config.label,
         split=json.dumps(dataclasses.asdict(config.split)),
         csv_kinds=json.dumps(dict(csv_kinds), sort_keys=True),
+        layout=json.dumps({name: settings[name] for name in ("pattern", "versions")}),
+        reading=json.dumps({name: settings[name] for name in _READING}),
     ).with_id("example_gen")
     return Ingestion(example_gen)

@@ -14,7 +14,9 @@ from serving.server_check.prepared_calls import PreparedCaller, prepare, read_an
 from serving.server_check.report import LoadResult
 from serving.server_check.server_address import ServerAddress
 
+ENOUGH = 100
 _JOIN_S = 5.0
+_POLL_S = 0.02
 
 _Ask = Callable[[int], None]
 
@@ -43,7 +45,8 @@ def put_under_load(
         requests: The golden rows.
         golden: What must come of them.
         num_clients: Half of them, rounded up, over REST, the others over gRPC.
-        duration_s: After it no request is sent.
+        duration_s: After it no request is sent. It ends before where each client has
+            ENOUGH answers: with 8 of them, each golden row was asked for three times.
 
     Raises:
         CheckFailedError: A request failed or an answer was wrong: the first of them,
@@ -66,7 +69,9 @@ def put_under_load(
     started = time.monotonic()
     for thread in threads:
         thread.start()
-    shared.ends.wait(duration_s)
+    while time.monotonic() - started < duration_s and min(shared.counts) < ENOUGH:
+        if shared.ends.wait(_POLL_S):
+            break
     shared.ends.set()
     for thread in threads:
         thread.join(address.timeout_s + _JOIN_S)
@@ -86,7 +91,8 @@ def put_under_load(
 def _ask_until_the_end(
     client: AbstractContextManager[_Ask], first: int, num_rows: int, shared: _Shared
 ) -> None:
-    row = first
+    # Spread, so that together they ask for every row.
+    row = first * num_rows // len(shared.counts)
     try:
         with client as ask:
             while not shared.ends.is_set():

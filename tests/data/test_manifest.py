@@ -23,6 +23,7 @@ MANIFESTS = st.builds(
     first_event_time=st.none() | st.text(),
     last_event_time=st.none() | st.text(),
     source=st.none() | st.text(),
+    version=st.none() | st.integers(1, 10**6),
 )
 MANIFEST = SpanManifest(
     span=1,
@@ -58,7 +59,10 @@ def test_digest_is_the_sha256_of_names_and_digests():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format_version": 2}, "format_version 2; this version of slipway reads 1"),
+        (
+            {"format_version": 3},
+            "format_version 3; this version of slipway reads 1 and 2",
+        ),
         ({"num_rows": 4}, "'num_rows': 4.*the manifest was edited"),
         ({"digest": "00" * 32}, "the manifest was edited"),
         ({"owner": "me"}, "here.json is not a span manifest: TypeError.*'owner'"),
@@ -77,3 +81,15 @@ def test_changed_manifest_is_refused(change, message):
 def test_text_that_is_no_manifest_is_refused(text):
     with pytest.raises(DataContractError, match="is not a span manifest"):
         SpanManifest.from_json(text)
+
+
+def test_manifest_of_format_1_is_read_as_before():
+    # Written by the version before spans had versions.
+    text = """{"digest": "7a0b2f14", "files": [], "first_event_time": null,
+        "format_version": 1, "last_event_time": null, "num_rows": 0,
+        "size_bytes": 0, "source": null, "span": 3}"""
+    document = json.loads(text) | {"digest": SpanManifest(span=3, files=()).digest}
+
+    manifest = SpanManifest.from_json(json.dumps(document))
+
+    assert (manifest.span, manifest.version) == (3, None)

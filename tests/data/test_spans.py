@@ -248,7 +248,11 @@ def test_own_files_get_a_manifest_on_the_fly(tmp_path):
     [
         ("a.parquet", b"PAR?", r"a\.parquet cannot be read"),
         ("a.csv", b"", r"a\.csv cannot be read: Empty CSV"),
-        ("a.txt", b"", r"span-1 holds no \*\.parquet or \*\.csv file"),
+        (
+            "a.txt",
+            b"",
+            r"span-1 holds no data file; expected one of \*\.parquet, \*\.csv, ",
+        ),
     ],
 )
 def test_unreadable_own_file_is_refused(tmp_path, name, content, message):

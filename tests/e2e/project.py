@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.cli import find_config
+from pipeline.pipeline_argument import find_config
 from pipeline.outcome import read_outcome
 from pipeline.run_pipeline import run_pipeline
 from pipeline.run_record import RunRecord, WorkDir

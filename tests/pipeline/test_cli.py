@@ -6,7 +6,8 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.cli import app, find_config, main, parse_settings
+from pipeline.cli import app, main, parse_settings
+from pipeline.pipeline_argument import find_config
 from pipeline.run_record import NodeResult, RunRecord, WorkDir
 from pipeline.settings_loader import ConfigError
 
@@ -53,7 +54,7 @@ def test_wrong_setting_ends_with_exit_code_2_and_one_line(monkeypatch, capsys):
 @pytest.fixture
 def work_dir(tmp_path, monkeypatch):
     made = WorkDir(tmp_path)
-    monkeypatch.setattr("pipeline.cli._work_dir", lambda _pipeline: made)
+    monkeypatch.setattr("pipeline.cli.work_dir_of", lambda _pipeline: made)
     return made
 
 

@@ -1,69 +1,57 @@
-"""One run at a time in a work folder, and deaths told in words."""
+"""The light side of a run stays light, and knows the sources before it forks."""
 
-import os
-import signal
 import subprocess
 import sys
 
 import pytest
 
-from pipeline.local_runner import WorkDirBusyError, _death, exclusive
-from pipeline.run_record import WorkDir
-
-HOLD = """
-import sys
-from pathlib import Path
-from pipeline.local_runner import exclusive
-from pipeline.run_record import WorkDir
-with exclusive(WorkDir(Path(sys.argv[1]))):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
+from pipeline import run_pipeline
+from pipeline.source_digest import SourceSnapshot
 
 
-def hold(folder):
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert holder.stdout.readline() == "held\n"
-    return holder
-
-
-def test_second_run_in_the_same_folder_is_refused_and_names_the_first(tmp_path):
-    holder = hold(tmp_path)
-    try:
-        with (
-            pytest.raises(WorkDirBusyError, match=rf"\(process {holder.pid}\)"),
-            exclusive(WorkDir(tmp_path)),
-        ):
-            pass
-    finally:
-        holder.communicate("")
-    with exclusive(WorkDir(tmp_path)):
-        assert (tmp_path / ".lock").read_text() == str(os.getpid())
-
-
-def test_killed_holder_does_not_block_the_next_run(tmp_path):
-    holder = hold(tmp_path)
-    holder.kill()
-    holder.wait()
-    with exclusive(WorkDir(tmp_path)):
-        pass
-
-
-def test_death_is_told_in_words():
-    assert "run out of memory" in _death(-signal.SIGKILL).message
-    assert _death(-signal.SIGSEGV).message == "its process was ended by SIGSEGV."
-    assert _death(7).message == "its process ended with exit code 7."
-
-
-def test_light_commands_import_nothing_heavy():
+@pytest.mark.parametrize(
+    "modules",
+    ["pipeline.cli", "pipeline.run_pipeline", "pipeline.terminal", "pipeline.garbage"],
+)
+def test_light_modules_import_nothing_heavy(modules):
     check = (
-        "import sys, pipeline.cli, pipeline.run_pipeline, pipeline.terminal; "
-        "heavy = {'tensorflow', 'tfx', 'apache_beam', 'pandas'} & set(sys.modules); "
-        "sys.exit(str(heavy) if heavy else 0)"
+        f"import sys, {modules}; "
+        "heavy = {'tensorflow', 'tfx.orchestration', 'apache_beam', 'pandas'}; "
+        "found = heavy & set(sys.modules); sys.exit(str(found) if found else 0)"
     )
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_sources_are_read_before_the_process_that_imports_them_starts(
+    project, monkeypatch
+):
+    """Else an edit meanwhile would run the old code under the new code's key."""
+
+    class SeenEnoughError(Exception):
+        pass
+
+    class Processes:
+        def __init__(self, _start_log):
+            self.sources = seen[0]
+
+        def start_server(self):
+            assert "components/quality_gate/verdict.py" in self.sources._digests_by_name
+            raise SeenEnoughError
+
+    seen = []
+
+    class Snapshot(SourceSnapshot):
+        def __init__(self, imports_file):
+            super().__init__(imports_file)
+            seen.append(self)
+            self._digests_by_name = {}
+
+        def digests(self, modules):
+            found = super().digests(modules)
+            self._digests_by_name |= found
+            return found
+
+    monkeypatch.setattr(run_pipeline, "SourceSnapshot", Snapshot)
+    monkeypatch.setattr(run_pipeline, "NodeProcesses", Processes)
+    with pytest.raises(SeenEnoughError):
+        run_pipeline.run_pipeline(project.folder / "pipeline.yaml", {}, listener=None)

@@ -98,7 +98,8 @@ def test_folder_that_is_no_span_is_refused(project, data_problems):
     assert data_problems([]) == (
         (
             f"{project.folder}/spans/span-01 is not the name of a span: expected "
-            "span-<number> with a positive integer without padding, for example span-1."
+            "span-{SPAN} with a positive integer without padding for each number, "
+            "for example span-1."
         ),
     )
 
@@ -121,7 +122,10 @@ def test_absent_and_empty_spans_are_refused(project, write_spans, data_problems)
     (spans / "span-4").mkdir()
 
     assert data_problems([3, 4, 5]) == (
-        f"{spans}/span-4 holds no *.parquet or *.csv file.",
+        (
+            f"{spans}/span-4 holds no data file; expected one of *.parquet, *.csv, "
+            "*.csv.gz, *.feather, *.arrow, *.orc."
+        ),
         (
             f"span 5 does not exist: {spans} has no folder span-5; "
             "spans there: 1, 2, 3, 4."
@@ -215,7 +219,8 @@ def test_csv_columns_pass_if_they_can_be_read_as_the_schema_says(project):
 
 def test_csv_is_refused_without_quoting_its_rows(project, data_problems):
     project.write("spans/span-1/a.csv", "id,at,origin,hour,late\n17,5,JFK,6,yes\n")
-    project.write("spans/span-2/a.csv", "id,at\n17,5,secret\n")
+    project.write("spans/span-2/a.csv", "")
+    (project.folder / "spans/span-2/a.csv").write_bytes(b"id,secret\xff\n17,5\n")
 
     assert data_problems([1, 2], data__format="csv") == (
         (
@@ -236,3 +241,42 @@ def test_only_headers_are_read(project, write_spans, monkeypatch):
         monkeypatch.setattr(name, refuse)
 
     check_data(project.load(), [1, 2, 3])
+
+
+def test_projection_keeps_features_and_slices(write_spans, data_problems):
+    write_spans()
+
+    assert data_problems([1, 2, 3], data__exclude_columns=["wind", "origin"]) == (
+        (
+            "data.exclude_columns leaves out 'wind', which train.features names. "
+            "Keep that column."
+        ),
+        (
+            "data.exclude_columns leaves out 'origin', which train.features names. "
+            "Keep that column."
+        ),
+        (
+            "data.exclude_columns leaves out 'origin', which evaluation.slices names. "
+            "Keep that column."
+        ),
+    )
+
+
+def test_filter_names_columns_that_are_there(write_spans, data_problems):
+    write_spans()
+
+    assert data_problems([1, 2, 3], data__where=[["miles", ">", 3]])[0] == (
+        "data.where names 'miles', which part-00000.parquet of span 1 does not hold."
+    )
+
+
+def test_group_column_is_there(write_spans, data_problems):
+    write_spans()
+    split = {"by": "group", "column": "tailnum", "eval_fraction": 0.5}
+
+    assert data_problems([1, 2, 3], data__split=split) == (
+        (
+            "data.split.column is 'tailnum', which span 1, 2, 3 does not hold; columns "
+            "there: id, at, origin, hour, wind … and 1 more."
+        ),
+    )

@@ -193,7 +193,7 @@ AUC = {"metric": "auc", "min": 0.6}
         (
             SplitConfig,
             {"by": "hsah", "eval_fraction": 0.2},
-            "by is 'hsah'; it can be time, hash. Did you mean 'hash'?",
+            "by is 'hsah'; it can be time, hash, group. Did you mean 'hash'?",
         ),
         (
             SplitConfig,
@@ -203,7 +203,10 @@ AUC = {"metric": "auc", "min": 0.6}
         (
             DataConfig,
             {**DATA, "format": "paruqet"},
-            "format is 'paruqet'; it can be parquet, csv. Did you mean 'parquet'?",
+            (
+                "format is 'paruqet'; it can be parquet, csv, feather, orc. "
+                "Did you mean 'parquet'?"
+            ),
         ),
         (
             DataConfig,

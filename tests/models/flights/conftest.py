@@ -1,17 +1,19 @@
 """One Transform run and one exported model on real rows, for all tests here."""
 
 import dataclasses
+import functools
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from data.flights.source import load_table, slice_evenly
-from models import input_fn
 from models.flights import features, trainer
+from models.row_store import RowStore
 from tests.models.flights import rows as raw
 
 NUM_ROWS = 1200
@@ -46,9 +48,19 @@ class Transformed:
     def files(self) -> list[str]:
         return [str(self.directory / "transformed-*.gz")]
 
+    @functools.cached_property
+    def store(self) -> RowStore:
+        folder = self.directory / "rows"
+        folder.mkdir()
+        return trainer.read_training_rows(self.files, self.graph, folder)
+
     @property
-    def columns(self) -> input_fn.Columns:
-        return trainer.read_training_columns(self.files, self.graph)
+    def columns(self) -> dict[str, np.ndarray]:
+        store = self.store
+        return {
+            **dict(zip(store.float_keys, store.floats.T, strict=True)),
+            **dict(zip(store.integer_keys, store.integers.T, strict=True)),
+        }
 
 
 @pytest.fixture(scope="session")

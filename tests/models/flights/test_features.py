@@ -2,7 +2,7 @@ import pytest
 
 from data.flights.columns import COLUMNS
 from models.flights import features
-from models.flights.model import ModelHyperparameters, build_model
+from models.flights.model import ModelHyperparameters, build_network, by_feature
 from tests.models.flights import rows as raw
 
 
@@ -35,7 +35,7 @@ def test_transform_writes_every_feature_and_nothing_else(transformed):
 
 
 def test_the_network_reads_every_feature_but_the_days():
-    model = build_model(100, ModelHyperparameters())
+    model = by_feature(build_network(100, ModelHyperparameters()))
     assert set(model.input) == set(features.MODEL_INPUT_KEYS)
     unread = {*features.TRANSFORMED_FEATURE_KEYS} - {*features.MODEL_INPUT_KEYS}
     assert unread == {"month_xf", "day_of_month_xf"}

@@ -1,13 +1,15 @@
+import dataclasses
 import json
 import logging
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from models import fitting, input_fn
 from models.flights import features, trainer, tuner
-from models.flights.model import build_hyperparameters
+from models.flights.model import build_hyperparameters, by_feature
 from tests.models.flights import conftest
 
 pytestmark = pytest.mark.beam
@@ -17,18 +19,20 @@ def _settings(**overrides):
     return fitting.build_settings({**conftest.TRAIN_CONFIG, **overrides}, tuned=None)
 
 
-def _train(columns, graph, **overrides):
+def _train(store, graph, **overrides):
     size = trainer.vocabulary_size(graph)
-    return trainer.train_model(columns, size, _settings(**overrides))
+    return trainer.train_network(store, size, _settings(**overrides))
 
 
 @pytest.fixture(scope="module")
-def columns(transformed):
-    return transformed.columns
+def store(transformed):
+    return transformed.store
 
 
-def test_loss_falls_on_32_rows(columns, transformed):
-    few = {key: values[:32] for key, values in columns.items()}
+def test_loss_falls_on_32_rows(store, transformed):
+    few = dataclasses.replace(
+        store, floats=store.floats[:32], integers=store.integers[:32]
+    )
     _, summary = _train(
         few, transformed.graph, batch_size=32, max_epochs=30, holdout_fraction=0.0
     )
@@ -37,28 +41,29 @@ def test_loss_falls_on_32_rows(columns, transformed):
     assert summary["rows"] == {"train": 32, "holdout": 0}
 
 
-def test_the_same_seed_gives_the_same_weights(columns, transformed):
-    first, second = (_train(columns, transformed.graph)[0] for _ in range(2))
+def test_the_same_seed_gives_the_same_weights(store, transformed):
+    first, second = (_train(store, transformed.graph)[0] for _ in range(2))
     for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
         assert one.tobytes() == other.tobytes()
 
 
-def test_another_seed_gives_other_weights(columns, transformed):
+def test_another_seed_gives_other_weights(store, transformed):
     first, second = (
-        _train(columns, transformed.graph, seed=seed, max_epochs=1)[0]
-        for seed in (1, 2)
+        _train(store, transformed.graph, seed=seed, max_epochs=1)[0] for seed in (1, 2)
     )
     assert not np.array_equal(first.get_weights()[0], second.get_weights()[0])
 
 
-def test_the_best_epoch_is_kept(columns, transformed):
-    model, summary = _train(
-        columns, transformed.graph, learning_rate=0.05, max_epochs=6
-    )
+def test_the_best_epoch_is_kept(store, transformed):
+    model, summary = _train(store, transformed.graph, learning_rate=0.05, max_epochs=6)
     _, aside = input_fn.split_holdout(
-        columns, group_keys=features.GROUP_KEYS, fraction=0.1, seed=7
+        store, group_keys=features.GROUP_KEYS, fraction=0.1, seed=7
     )
-    auc = model.evaluate(trainer.build_dataset(aside, 8192), verbose=0)[1]
+    (holdout,) = trainer.build_dataset(store, aside, 8192).as_numpy_iterator()
+    inputs, label = holdout
+    metric = keras.metrics.AUC()
+    metric.update_state(label, model.predict_on_batch(inputs)[:, 0])
+    auc = float(metric.result())
     assert auc == pytest.approx(max(summary["history"]["val_auc"]), abs=1e-6)
 
 
@@ -68,12 +73,14 @@ def test_run_fn_writes_a_summary(exported):
     assert sum(summary["rows"].values()) == conftest.NUM_ROWS
     assert summary["hyperparameters"]["units"] == 16
     assert summary["seconds"]["total"] > 0
+    assert 0 < summary["input_busy_fraction"] < 1
 
 
-def test_each_epoch_is_logged(columns, transformed, caplog):
+def test_each_epoch_is_logged(store, transformed, caplog):
     with caplog.at_level(logging.INFO, logger=fitting.__name__):
-        _train(columns, transformed.graph, max_epochs=1)
-    assert "epoch 1: auc 0." in caplog.text
+        _train(store, transformed.graph, max_epochs=1)
+    assert "epoch 1: loss 0." in caplog.text
+    assert "val_auc 0." in caplog.text
 
 
 def test_an_unknown_hyperparameter_is_named():
@@ -99,7 +106,25 @@ def test_tuner_refuses_to_rank_without_a_holdout(transformed, tmp_path):
         tuner.tuner_fn(args)
 
 
-def test_the_network_is_an_ordinary_keras_model(columns, transformed):
-    model, _ = _train(columns, transformed.graph, max_epochs=1)
+def test_the_network_is_an_ordinary_keras_model(store, transformed):
+    model, _ = _train(store, transformed.graph, max_epochs=1)
     assert isinstance(model, keras.Model)
     assert model.output_shape == (None, 1)
+
+
+def test_packed_and_by_feature_the_network_answers_alike(store, transformed):
+    network, _ = _train(store, transformed.graph, max_epochs=1)
+    inputs, _ = next(iter(trainer.build_dataset(store, np.arange(100), 100)))
+    columns = transformed.columns
+    # As the transform graph gives them: one tensor a feature, integers of 64 bits.
+    named = {
+        key: tf.constant(
+            columns[key][:100],
+            tf.float32 if key in features.FLOAT_INPUT_KEYS else tf.int64,
+        )
+        for key in features.MODEL_INPUT_KEYS
+    }
+    expected = network(inputs, training=False).numpy()
+    assert by_feature(network)(named, training=False).numpy().tobytes() == (
+        expected.tobytes()
+    )

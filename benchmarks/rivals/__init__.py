@@ -1,0 +1,1 @@
+"""What slipway is measured against: the same job, built by other means."""

@@ -1,0 +1,91 @@
+"""Applies a learned transform_fn to one file of raw rows and writes the file it gives.
+
+    {folder}/transformed-{name of the Examples file}.gz    gzipped TFRecord
+
+One file in, one file out: a repeated attempt replaces its own file, and the rows of a
+split, its files in order of name, are in the order in which they came.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pyarrow as pa
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform import TFTransformOutput, impl_helper
+
+# tft itself names only the Keras layer, which takes no record batches; TFT's own Beam
+# step applies the graph with this loader, too.
+from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
+from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+from tfx_bsl.tfxio.tensor_adapter import TensorAdapter
+
+from components.columnar_examples.batch_source import tensor_adapter_config
+from components.columnar_examples.shard_writer import ShardWriter
+from components.columnar_transform.decoded_file import read_raw
+
+
+@dataclass(frozen=True)
+class LearnedTransform:
+    """What is applied.
+
+    Attributes:
+        graph_folder: Of a TransformGraph artifact, complete.
+        schema: The serialized TFMD schema of the raw features.
+    """
+
+    graph_folder: str
+    schema: bytes
+
+
+def transform_file(path: str, learned: LearnedTransform, folder: str) -> int:
+    """Writes the transformed rows of one file and returns their number.
+
+    Args:
+        path: Raw tf.Examples, or the same decoded; see decoded_file.py.
+        learned: What to apply.
+        folder: Of the transformed split. A file without rows gives none.
+    """
+    transform = _load(learned)
+    name = Path(path).name.split(".")[0]
+    shard: ShardWriter | None = None
+    num_rows = 0
+    try:
+        for batch in read_raw(path, learned.schema):
+            shard = shard or ShardWriter(Path(folder) / f"transformed-{name}.gz")
+            rows = transform(batch)
+            shard.write(rows)
+            num_rows += len(rows)
+    except BaseException:
+        if shard is not None:
+            shard.discard()
+        raise
+    if shard is not None:
+        shard.finish()
+    return num_rows
+
+
+@lru_cache(maxsize=1)
+def _load(
+    learned: LearnedTransform,
+) -> Callable[[pa.RecordBatch], list[bytes]]:
+    """Returns a function from raw rows to serialized transformed tf.Examples.
+
+    Loading the graph takes about a second, so each process does it once.
+    """
+    output = TFTransformOutput(learned.graph_folder)
+    raw = schema_pb2.Schema.FromString(learned.schema)
+    adapter = TensorAdapter(tensor_adapter_config(raw))
+    loader = SavedModelLoader(output.transform_savedmodel_dir)
+    loader.finalize(adapter.TypeSpecs().keys(), loader.structured_outputs.keys())
+    transformed = output.transformed_metadata.schema
+    converter = impl_helper.make_tensor_to_arrow_converter(transformed)
+    encoder = RecordBatchToExamplesEncoder(transformed)
+
+    def transform(batch: pa.RecordBatch) -> list[bytes]:
+        tensors = loader.apply_transform_model(adapter.ToBatchTensors(batch))
+        rows: list[bytes] = encoder.encode(converter.convert(tensors))
+        return rows
+
+    return transform

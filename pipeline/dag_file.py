@@ -1,0 +1,33 @@
+"""Keeps compiled DAGs, so that an unchanged one need not be compiled again.
+
+    {work_dir}/cache/dags/{key}.pb     a tfx Pipeline message, slots unfilled
+
+Compiling takes a second, but the imports it needs take ten.
+"""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+from pipeline.dag_inputs import DagInputs
+from pipeline.source_digest import SourceSnapshot, library_versions
+
+_DAG_MODULE = "pipeline.dag"
+# How nodes are run is not in the DAG.
+_NOT_IN_DAG = "run"
+
+
+def dag_file(folder: Path, inputs: DagInputs, sources: SourceSnapshot) -> Path:
+    """Returns where the DAG of these inputs and sources lies, or would lie.
+
+    Args:
+        folder: `{work_dir}/cache`.
+        inputs: What the DAG is built from.
+        sources: The run's snapshot.
+    """
+    values = dataclasses.asdict(inputs)
+    values["config"].pop(_NOT_IN_DAG, None)
+    facts = [values, sources.digests([_DAG_MODULE]), library_versions()]
+    text = json.dumps(facts, sort_keys=True, default=str)
+    return folder / "dags" / f"{hashlib.sha256(text.encode()).hexdigest()}.pb"

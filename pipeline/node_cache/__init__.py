@@ -1,0 +1,1 @@
+"""A cache of node results, keyed by content; needs no TFX to decide."""

@@ -1,0 +1,61 @@
+"""Finds what the command line's PIPELINE and RUN stand for."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.run_record import RunRecord, WorkDir
+from pipeline.settings_loader import ConfigError
+
+PipelineArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PIPELINE",
+        help="A pipeline's name, such as flights, or the path of its YAML file.",
+    ),
+]
+
+
+def find_config(pipeline: str) -> Path:
+    """Returns the YAML file of a pipeline given by name or by path.
+
+    Raises:
+        ConfigError: There is none; names those that exist.
+    """
+    if pipeline.endswith((".yaml", ".yml")) or "/" in pipeline:
+        return Path(pipeline)
+    models = Path(__file__).resolve().parents[1] / "models"
+    path = models / pipeline / f"{pipeline}.yaml"
+    if not path.exists():
+        known = sorted(entry.stem for entry in models.glob("*/*.yaml"))
+        raise ConfigError(
+            f"there is no pipeline {pipeline!r}; there are {', '.join(known)}. "
+            "A path of a YAML file works too."
+        )
+    return path
+
+
+def work_dir_of(pipeline: str) -> WorkDir:
+    """Returns the work folder that a pipeline's configuration names."""
+    from pipeline.config import load_config
+
+    return WorkDir(Path(load_config(find_config(pipeline)).work_dir))
+
+
+def find_run(work_dir: WorkDir, run_id: str) -> RunRecord:
+    """Returns a run by its id, or the newest for "last".
+
+    Raises:
+        ConfigError: There is no such run; names the newest.
+    """
+    records = work_dir.list_runs()
+    if not records:
+        raise ConfigError(f"{work_dir.path} holds no run yet.")
+    if run_id == "last":
+        return records[-1]
+    for record in records:
+        if record.run_id == run_id:
+            return record
+    newest = ", ".join(record.run_id for record in records[-5:])
+    raise ConfigError(f"there is no run {run_id!r}; the newest are {newest}.")

@@ -1,0 +1,100 @@
+"""Imports what almost every node needs, once, in the process they are forked from.
+
+The libraries import more than they use here. What no node needs is put off: importing
+it is what a person would wait for before the first node starts. Nothing is lost by it:
+
+    LATER     is imported with the first look into it (importlib.util.LazyLoader)
+    LEFT_OUT  looks not installed, to libraries that provide for that, while they are
+              imported; whoever imports it afterwards gets it. Without it until the
+              process ends: TFDV's display in a notebook, NLTK's transition parser
+"""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+
+MODULES = (
+    "tensorflow_data_validation",
+    "tensorflow_model_analysis",
+    "tensorflow_transform.beam",
+    "tfx.dsl.compiler.compiler",
+    "tfx.orchestration.local.runner_utils",
+    "tfx.orchestration.portable.launcher",
+)
+_INFRA = "tfx.components.infra_validator"
+LATER = frozenset(
+    (
+        # InfraValidator's: Kubernetes, Docker and the stubs of TF Serving.
+        f"{_INFRA}.model_server_clients.tensorflow_serving_client",
+        f"{_INFRA}.model_server_runners.kubernetes_runner",
+        f"{_INFRA}.model_server_runners.local_docker_runner",
+        # Beam's sources and sinks in Google's cloud, and its Dataflow runner.
+        "google.cloud.bigquery",
+        "google.cloud.dataflow",
+        "google.cloud.pubsub",
+        # Keras models dressed as scikit-learn estimators; a base class each.
+        "keras._tf_keras.keras.wrappers",
+        "keras.wrappers",
+    )
+)
+LEFT_OUT = frozenset(("IPython", "ipywidgets", "sklearn"))
+
+
+def preload() -> None:
+    """Imports MODULES and what they import, but for LATER and LEFT_OUT.
+
+    Raises:
+        ImportError: One of them cannot be imported.
+    """
+    with _only_what_nodes_need():
+        for name in MODULES:
+            importlib.import_module(name)
+
+
+@contextmanager
+def _only_what_nodes_need() -> Iterator[None]:
+    finder = _Finder()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _Finder(MetaPathFinder):
+    """Finds every module where it is, some of them with another loader."""
+
+    def find_spec(
+        self,
+        name: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Returns a specification for what is put off, None for everything else."""
+        if name not in LATER and name not in LEFT_OUT:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = (
+                _NotNow()
+                if name in LEFT_OUT
+                else importlib.util.LazyLoader(spec.loader)
+            )
+        return spec
+
+
+class _NotNow(Loader):
+    """A loader that fails as a missing package does."""
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leaves it to Python."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Raises ModuleNotFoundError, as for a package that is not installed."""
+        name = module.__name__
+        raise ModuleNotFoundError(f"{name} is left out while nodes preload", name=name)
