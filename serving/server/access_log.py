@@ -13,6 +13,7 @@ version was found. The client's own texts are cut, so that a line goes in one wr
 
 import functools
 import time
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -43,9 +44,10 @@ class AccessLog:
         """Takes an open file; `close` closes it."""
         self._file = file
 
-    def on_request(self, answered: AnsweredRequest) -> None:
-        """Writes a line; an observer of RestOptions."""
-        self._file.add(rest_line(answered))
+    def on_requests(self, answered: Sequence[AnsweredRequest]) -> None:
+        """Writes a line each; an observer of RestOptions."""
+        for one in answered:
+            self._file.add(rest_line(one))
 
     def on_call(self, call: RpcCall) -> None:
         """Writes a line; an observer of GrpcOptions."""

@@ -172,7 +172,7 @@ class Application:
     def _rest_server(self) -> RestServer:
         observers = [observer_of(self.metrics)]
         if self._access_log is not None:
-            observers.append(self._access_log.on_request)
+            observers.append(self._access_log.on_requests)
         options = rest_options(
             self._flags,
             self._metrics_path,

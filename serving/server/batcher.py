@@ -35,7 +35,7 @@ OnBatch = Callable[[int, float], None]
 # Below this a second thread would only wait for Python's lock, and batches be smaller.
 _SHORT_RUN_S = 0.001
 # The longest the event loop may stand still for a batch.
-_MOMENT_S = 0.002
+_MOMENT_S = 0.003
 
 
 class _Request:
@@ -301,25 +301,15 @@ class Batcher:
         return batch_tensors.split(outputs, [request.rows for request in live])
 
     def _timed_call(self, inputs: Sequence[Array]) -> Sequence[Array]:
-        # In a thread the wall clock would count the wait for Python's lock, too.
-        is_here = _is_on_loop()
-        clock = (
-            time.thread_time if self._may_stay and not is_here else time.perf_counter
-        )
+        # A call that may stay ends surely, and takes this thread's time only. The wall
+        # clock would count the wait for Python's lock or a busy machine, too.
+        clock = time.thread_time if self._may_stay else time.perf_counter
         started = clock()
         try:
             return self._call(*inputs)
         finally:
             rows = len(inputs[0]) if inputs and inputs[0].ndim else 1
             self._times.add(rows, clock() - started)
-
-
-def _is_on_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _call_soon(

@@ -9,7 +9,6 @@ import asyncio
 import functools
 import logging
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +16,16 @@ from typing import Any
 import grpc
 
 from serving.server.core import ModelSpec, Servable
+from serving.server.grpc_wire import WireRow
 from serving.server.metrics import COUNTED_APIS, ServerMetrics
+from serving.server.request_ids import RequestIds
 from serving.server.status import Code, ServingError
 from serving.server.unreadable_requests import UnreadableRequest
 
 _LOG = logging.getLogger(__name__)
 _REQUEST_ID = "x-request-id"
 _MAX_ID_LENGTH = 200
+_IDS = RequestIds()
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 Metadata = tuple[tuple[str, str], ...]
@@ -39,7 +41,8 @@ class RpcCall:
         service: Such as "tensorflow.serving.PredictionService".
         method: Such as "Predict".
         request_id: The client's, or one made here.
-        peer: The client's address as gRPC writes it, such as "ipv4:10.0.0.7:50123".
+        peer: The client's address as gRPC writes it, such as "ipv4:10.0.0.7:50123"; ""
+            where nobody observes.
         model: The name that was asked for; "": none.
         servable: The version that answered, or would have; None: none was found.
         num_rows: Rows or examples of the request; 0 where it did not come to that.
@@ -79,7 +82,7 @@ def rpc(name: str) -> Callable[[Method], Handler]:
                 service=self.service,
                 method=name,
                 request_id=_request_id(context),
-                peer=context.peer(),
+                peer=context.peer() if self.observers else "",
                 model=_model_of(request),
             )
             metadata = ((_REQUEST_ID, call.request_id),)
@@ -139,6 +142,8 @@ def fill_spec(message: Any, servable: Servable, signature: str) -> None:
 
 
 def _model_of(request: Any) -> str:
+    if isinstance(request, WireRow):
+        request = request.layout.request
     if hasattr(request, "model_spec"):
         return str(request.model_spec.name)
     tasks = getattr(request, "tasks", ())
@@ -149,7 +154,7 @@ def _request_id(context: Any) -> str:
     for key, value in context.invocation_metadata() or ():
         if key == _REQUEST_ID and isinstance(value, str) and value.isprintable():
             return value[:_MAX_ID_LENGTH]
-    return uuid.uuid4().hex
+    return _IDS.next()
 
 
 def _why_cancelled(context: Any) -> str:

@@ -8,12 +8,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from serving.server.core import Signature
 from serving.server.grpc_tensors import typed_field
+from serving.server.grpc_wire import WireLayout, WireRow
 from serving.server.packed_rows import PackedRows, RowLayout
 
 _REMEMBERED = 256
+_FLOAT, _TEXT = 1, 7
+_Places = list[tuple[int, list[int]]]
+"""A block's DataType, and its columns' places among the row's floats or texts."""
 
 
 class RowReader:
@@ -30,6 +35,7 @@ class RowReader:
             len(signature.inputs) > 1 and None not in self._fields.values()
         )
         self._together = together
+        self._places: dict[WireLayout, _Places | None] = {}
         self._layout = RowLayout(
             [tuple(names) for names in together.values()],
             [signature.inputs[names[0]].dtype for names in together.values()],
@@ -64,6 +70,39 @@ class RowReader:
                 columns.append(values)
             blocks.append(np.array(columns, dtype).T)
         return PackedRows(self._layout, blocks)
+
+    def read_wire(self, row: WireRow) -> PackedRows | None:
+        """Returns a row that was read without protobuf; None: it does not fit."""
+        wire = row.layout
+        if wire not in self._places:
+            if len(self._places) >= _REMEMBERED:
+                self._places.clear()
+            self._places[wire] = self._places_in(wire)
+        places = self._places[wire]
+        if places is None:
+            return None
+        blocks: list[npt.NDArray[Any]] = []
+        for number, block in places:
+            if number == _FLOAT:
+                content = b"".join([row.numbers[place] for place in block])
+                blocks.append(np.frombuffer(content, "<f4").reshape(1, -1))
+            else:
+                values = np.empty((1, len(block)), object)
+                values[0] = [row.texts[place] for place in block]
+                blocks.append(values)
+        return PackedRows(self._layout, blocks)
+
+    def _places_in(self, wire: WireLayout) -> _Places | None:
+        """Returns where every block's values stand in a row."""
+        sources = {_FLOAT: wire.numbers, _TEXT: wire.texts}
+        names = {number: sorted(names) for number, names in self._together.items()}
+        known = {number: sorted(names) for number, names in sources.items() if names}
+        if not self._is_packed or names != known:
+            return None
+        return [
+            (number, [sources[number].index(name) for name in block])
+            for number, block in self._together.items()
+        ]
 
 
 class RowReaders:

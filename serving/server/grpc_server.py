@@ -14,6 +14,7 @@ from tensorflow_serving.apis import (
 from serving.server.core import Backend
 from serving.server.grpc_calls import Observer
 from serving.server.grpc_services import ModelService, PredictionService
+from serving.server.grpc_wire import PredictReader
 from serving.server.metrics import ServerMetrics
 from serving.server.service_descriptors import register_services
 from serving.server.status import Code, ServingError
@@ -21,6 +22,7 @@ from serving.server.unreadable_requests import ForgivingServer
 
 _LOG = logging.getLogger(__name__)
 _SERVICES = (PredictionService.service, ModelService.service)
+_PREDICT = f"/{PredictionService.service}/Predict"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +74,7 @@ class GrpcServer:
                 *options.channel_arguments,
             ]
         )
-        forgiving = ForgivingServer(self._server)
+        forgiving = ForgivingServer(self._server, {_PREDICT: PredictReader()})
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
             PredictionService(
                 backend,

@@ -25,21 +25,17 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import (
 from serving.server import example_answers
 from serving.server.core import Arrays, Backend, Servable, Signature
 from serving.server.example_inputs import serialized_examples
-from serving.server.gathering import Gathering
 from serving.server.grpc_calls import Observer, RpcCall, fill_spec, rpc, spec_of
 from serving.server.grpc_rows import RowReaders
 from serving.server.grpc_tensors import arrays_from_protos, fill_proto
+from serving.server.grpc_turn import GrpcTurn
+from serving.server.grpc_wire import WireRow
 from serving.server.metrics import ServerMetrics
 from serving.server.packed_rows import PackedRows
 from serving.server.status import Code, ServingError
 
 _DEFAULT_SIGNATURE = "serving_default"
 _SIGNATURE_DEF = "signature_def"
-_QUIET_TURNS = 40
-"""Turns without a new call after which nobody else is waited for. Of 4, 12 and 40, 40
-gave the most calls a second at 64 connections (batches of 15 rather than 5), and cost
-one connection 3 %."""
-_LONGEST_GATHERING_S = 0.005
 _PREDICT_METHODS = (
     "tensorflow/serving/predict",
     example_answers.CLASSIFY,
@@ -80,25 +76,21 @@ class PredictionService(PredictionServiceServicer):
         self._backend = backend
         self._as_content = as_content
         self._checks_methods = checks_methods
-        self._gathering: Gathering[asyncio.Future[None]] = Gathering(
-            _let_go, quiet_turns=_QUIET_TURNS, longest_s=_LONGEST_GATHERING_S
-        )
+        self._turn = GrpcTurn()
         self._rows = RowReaders()
 
     @rpc("Predict")
     async def Predict(self, request: Any, call: RpcCall) -> Any:  # noqa: N802 - gRPC's
         """Runs a signature on named tensors."""
-        _require_spec(request)
-        servable = call.servable = self._backend.servable(spec_of(request.model_spec))
-        name = request.model_spec.signature_name or _DEFAULT_SIGNATURE
+        shared = request.layout.request if isinstance(request, WireRow) else request
+        _require_spec(shared)
+        servable = call.servable = self._backend.servable(spec_of(shared.model_spec))
+        name = shared.model_spec.signature_name or _DEFAULT_SIGNATURE
         _check_predict(servable, name, checks_method=self._checks_methods)
         inputs = self._inputs(request, servable.signatures.get(name))
         call.num_rows = _num_rows(inputs)
-        # gRPC hands over one call a turn of the loop, or fewer.
-        together = asyncio.get_running_loop().create_future()
-        self._gathering.add(together)
-        await together
-        answers = await servable.run(name, inputs, tuple(request.output_filter))
+        outputs = tuple(shared.output_filter)
+        answers = await self._turn.run(servable, name, inputs, outputs)
         response = predict_pb2.PredictResponse()
         fill_spec(response.model_spec, servable, name)
         for alias, values in answers.items():
@@ -106,11 +98,14 @@ class PredictionService(PredictionServiceServicer):
         return response
 
     def _inputs(self, request: Any, signature: Signature | None) -> Arrays:
-        if signature is not None:
-            rows = self._rows.reader(signature).read(request.inputs)
-            if rows is not None:
-                return rows
-        return arrays_from_protos(request.inputs)
+        reader = self._rows.reader(signature) if signature is not None else None
+        if isinstance(request, WireRow):
+            row = reader.read_wire(request) if reader is not None else None
+            if row is not None:
+                return row
+            request = predict_pb2.PredictRequest.FromString(request.data)
+        rows = reader.read(request.inputs) if reader is not None else None
+        return arrays_from_protos(request.inputs) if rows is None else rows
 
     @rpc("Classify")
     async def Classify(self, request: Any, call: RpcCall) -> Any:  # noqa: N802 - gRPC's
@@ -256,12 +251,6 @@ class ModelService(ModelServiceServicer):
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
         return response
-
-
-def _let_go(calls: list[asyncio.Future[None]]) -> None:
-    for call in calls:
-        if not call.done():  # its client hung up meanwhile
-            call.set_result(None)
 
 
 def _num_rows(inputs: Arrays) -> int:

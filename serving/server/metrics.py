@@ -100,6 +100,17 @@ class Histogram:
             cell[0][bisect_left(self._bounds, value)] += times
             cell[1][0] += value * times
 
+    def add_all(self, labels: Labels, values: Sequence[float]) -> None:
+        """Counts every value once."""
+        with self._lock:
+            cell = self._cells.get(labels)
+            if cell is None:
+                cell = self._cells[labels] = ([0] * (len(self._bounds) + 1), [0.0])
+            buckets, bounds = cell[0], self._bounds
+            for value in values:
+                buckets[bisect_left(bounds, value)] += 1
+            cell[1][0] += sum(values)
+
     def count(self, labels: Labels) -> int:
         """Returns how many values were counted."""
         cell = self._cells.get(labels)
@@ -209,9 +220,21 @@ class ServerMetrics:
             status: "OK" or a code's name.
             took_s: Seconds from the request to the answer.
         """
-        self.requests.add((model, status))
+        self.on_requests(model, api, entrypoint, status, (took_s,))
+
+    def on_requests(
+        self,
+        model: str,
+        api: str,
+        entrypoint: str,
+        status: str,
+        times_s: Sequence[float],
+    ) -> None:
+        """Counts requests that are alike but for their times; see on_request."""
+        self.requests.add((model, status), len(times_s))
         if status == "OK":
-            self.request_latency.add((model, api, entrypoint), took_s * 1e6)
+            times_us = [took_s * 1e6 for took_s in times_s]
+            self.request_latency.add_all((model, api, entrypoint), times_us)
 
     def on_run(
         self, model: str, api: str, took_s: float, num_requests: int = 1

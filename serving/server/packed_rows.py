@@ -82,6 +82,16 @@ class PackedRows(Mapping[str, Array]):
         return len(self.layout.places)
 
 
+def join(rows: Sequence[PackedRows]) -> PackedRows:
+    """Returns all rows in order.
+
+    Args:
+        rows: At least one; all of one layout.
+    """
+    blocks = zip(*(part.blocks for part in rows), strict=True)
+    return PackedRows(rows[0].layout, [np.concatenate(own) for own in blocks])
+
+
 def unpack(layout: RowLayout, blocks: Sequence[Array]) -> list[Array]:
     """Returns one contiguous array [rows] an input, in the names' alphabetical order.
 

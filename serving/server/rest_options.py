@@ -1,12 +1,12 @@
 """What the REST server is told of the flags, the models and the metrics."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from serving.server.core import Servable
 from serving.server.flags import ServerFlags
 from serving.server.metrics import COUNTED_APIS, ServerMetrics
 from serving.server.rest.http_message import AnsweredRequest
-from serving.server.rest.options import RestOptions
+from serving.server.rest.options import Observer, RestOptions
 from serving.server.saved_model import SavedModelServable
 
 _APIS = {api.lower(): api for api in COUNTED_APIS}
@@ -17,7 +17,7 @@ def rest_options(
     metrics_path: str | None,
     metrics_page: Callable[[], bytes],
     is_ready: Callable[[], bool],
-    observers: tuple[Callable[[AnsweredRequest], None], ...],
+    observers: tuple[Observer, ...],
 ) -> RestOptions:
     """Returns the options of a RestServer.
 
@@ -41,18 +41,23 @@ def rest_options(
     )
 
 
-def observer_of(metrics: ServerMetrics) -> Callable[[AnsweredRequest], None]:
-    """Returns what counts an answered REST request."""
+def observer_of(metrics: ServerMetrics) -> Observer:
+    """Returns what counts answered REST requests."""
 
-    def observe(answered: AnsweredRequest) -> None:
-        answer = answered.answer
-        api = _APIS.get(answer.api)
-        # A model that is not there gets no row: its name is the client's choice.
-        if api is None or answer.servable is None:
-            return
-        metrics.on_request(answer.model, api, "REST", answer.code, answered.took_s)
-        if api != "Predict" and answer.num_rows:
-            metrics.on_examples(answer.model, answer.num_rows)
+    def observe(answered: Sequence[AnsweredRequest]) -> None:
+        times_s: dict[tuple[str, str, str], list[float]] = {}
+        for one in answered:
+            answer = one.answer
+            api = _APIS.get(answer.api)
+            # A model that is not there gets no row: its name is the client's choice.
+            if api is None or answer.servable is None:
+                continue
+            alike = times_s.setdefault((answer.model, api, answer.code), [])
+            alike.append(one.took_s)
+            if api != "Predict" and answer.num_rows:
+                metrics.on_examples(answer.model, answer.num_rows)
+        for (model, api, code), alike in times_s.items():
+            metrics.on_requests(model, api, "REST", code, alike)
 
     return observe
 

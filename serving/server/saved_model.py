@@ -97,6 +97,8 @@ class SavedModelServable:
         self._graph = graph
         self._runtime = runtime
         self._is_row_wise: dict[str, bool] = {}
+        # Asked for with every request, so worked out once.
+        self._shared_rows: dict[str, int] = {}
         self._batchers: dict[_BatcherKey, Batcher] = {}
         # A callable's first call optimizes the graph, for up to a second: what the
         # warm-up called stays.
@@ -130,6 +132,7 @@ class SavedModelServable:
         """
         with self._lock:
             self._is_row_wise[signature] = is_row_wise
+            self._shared_rows[signature] = self._may_share(signature)
             for key in [key for key in self._batchers if key[0] == signature]:
                 del self._batchers[key]
 
@@ -138,12 +141,13 @@ class SavedModelServable:
 
         Batching parameters of the operator's count every request: none then.
         """
+        return self._shared_rows.get(signature, 0)
+
+    def _may_share(self, signature: str) -> int:
         described = self.signatures.get(signature)
         if self._runtime.batching is not MICRO_BATCHING or described is None:
             return 0
-        is_shared = self._is_row_wise.get(signature, False) and _may_be_batched(
-            described
-        )
+        is_shared = self._is_row_wise[signature] and _may_be_batched(described)
         return MICRO_BATCHING.max_batch_size if is_shared else 0
 
     async def run(

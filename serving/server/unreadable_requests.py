@@ -4,7 +4,7 @@ Left to gRPC for Python such a request gets UNKNOWN and writes a traceback into 
 gRPC for C++, and so TF Serving, answers INTERNAL.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,18 +25,32 @@ class UnreadableRequest:
 class ForgivingServer:
     """Takes services for a server; give it to what registers them."""
 
-    def __init__(self, server: Any) -> None:
-        """Takes a grpc.aio.Server."""
+    def __init__(
+        self, server: Any, readers: Mapping[str, Callable[[bytes], Any]]
+    ) -> None:
+        """Takes a grpc.aio.Server.
+
+        Args:
+            server: Gets the services.
+            readers: By full name, such as "/tensorflow.serving.PredictionService/
+                Predict": what reads a method's requests instead of protobuf.
+        """
         self._server = server
+        self._readers = readers
 
     def add_generic_rpc_handlers(self, handlers: Iterable[Any]) -> None:
         """Registers the handlers of a service."""
-        self._server.add_generic_rpc_handlers(tuple(map(_ForgivingHandler, handlers)))
+        self._server.add_generic_rpc_handlers(
+            tuple(_ForgivingHandler(handler, self._readers) for handler in handlers)
+        )
 
 
 class _ForgivingHandler(grpc.GenericRpcHandler):
-    def __init__(self, handler: Any) -> None:
+    def __init__(
+        self, handler: Any, readers: Mapping[str, Callable[[bytes], Any]]
+    ) -> None:
         self._handler = handler
+        self._readers = readers
         self._methods: dict[str, Any] = {}
 
     def service(self, handler_call_details: Any) -> Any:
@@ -50,7 +64,9 @@ class _ForgivingHandler(grpc.GenericRpcHandler):
             return None
         self._methods[name] = grpc.unary_unary_rpc_method_handler(
             method.unary_unary,
-            request_deserializer=_forgiving(method.request_deserializer),
+            request_deserializer=_forgiving(
+                self._readers.get(name, method.request_deserializer)
+            ),
             response_serializer=method.response_serializer,
         )
         return self._methods[name]

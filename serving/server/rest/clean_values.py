@@ -21,6 +21,8 @@ from serving.server.rest.tensor_walk import MAX_RANK
 _NUMBERS = {int, float}
 _TEXTS = {str}
 _NONE = type(None)
+_FEW = 64
+"""Up to here Python looks at floats faster than numpy does."""
 
 
 def clean_rows(rows: Sequence[Any], plan: SignaturePlan) -> Arrays | None:
@@ -123,8 +125,15 @@ def clean_tensor(values: list[Any], plan: InputPlan) -> npt.NDArray[Any] | None:
 
 
 def _clean_flat(values: Sequence[Any], plan: InputPlan) -> npt.NDArray[Any] | None:
-    element = plan.element
     types = set(map(type, values))
+    is_many = plan.element.kind is Kind.FLOAT and len(values) > _FEW
+    return (_many_floats if is_many else _few)(values, types, plan)
+
+
+def _few(
+    values: Sequence[Any], types: set[type], plan: InputPlan
+) -> npt.NDArray[Any] | None:
+    element = plan.element
     if _NONE in types:
         if not plan.is_nullable:
             return None
@@ -139,6 +148,23 @@ def _clean_flat(values: Sequence[Any], plan: InputPlan) -> npt.NDArray[Any] | No
     if element.kind is Kind.TEXT:
         return np.array(list(map(str.encode, values)), object)
     return np.array(values, element.dtype)
+
+
+def _many_floats(
+    values: Sequence[Any], types: set[type], plan: InputPlan
+) -> npt.NDArray[Any] | None:
+    """What _few does, by numpy."""
+    if not types <= (_NUMBERS | {_NONE} if plan.is_nullable else _NUMBERS):
+        return None
+    element = plan.element
+    try:
+        wide = np.array(values, np.float64)  # numpy takes None for NaN
+    except OverflowError:
+        return None
+    limit = element.max_whole if int in types else element.high
+    # A whole number that is too large is so as a float64, too. fmax passes NaN over.
+    is_clean = not np.fmax.reduce(np.abs(wide)) > limit
+    return wide.astype(element.dtype) if is_clean else None
 
 
 def _are_clean(values: Sequence[Any], types: set[type], element: ElementType) -> bool:

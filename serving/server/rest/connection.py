@@ -35,6 +35,8 @@ class Connection(asyncio.Protocol):
         self._pool = pool
         self._options = pool.options
         self._turn = pool.endpoints.turn
+        self._audience = pool.endpoints.audience
+        self._is_observed = bool(self._audience)
         self._loop = asyncio.get_running_loop()
         self._reader = RequestReader(pool.options, self)
         self._waiting: deque[HttpRequest] = deque()
@@ -63,10 +65,13 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Reads requests and answers the first that waits."""
         self._reader.feed(data)
-        if len(self._waiting) >= self._options.max_pipelined:
-            self._is_read_paused = True
-            self._transport.pause_reading()
-        self._pump()
+        if len(self._waiting) == 1 and self._may_start():
+            self._start(self._waiting.popleft())
+        if self._waiting or self._owes_continue:
+            if len(self._waiting) >= self._options.max_pipelined:
+                self._is_read_paused = True
+                self._transport.pause_reading()
+            self._pump()
 
     def eof_received(self) -> bool:
         """The client hung up; connection_lost follows."""
@@ -152,7 +157,7 @@ class Connection(asyncio.Protocol):
         if self._is_pumping:
             return
         self._is_pumping = True
-        while self._may_start():
+        while self._waiting and self._may_start():
             self._start(self._waiting.popleft())
         self._is_pumping = False
         if self._owes_continue and self._request is None and not self._waiting:
@@ -162,8 +167,7 @@ class Connection(asyncio.Protocol):
 
     def _may_start(self) -> bool:
         return (
-            bool(self._waiting)
-            and self._request is None
+            self._request is None
             and self._unread_since_s is None
             and self._closing_since_s is None
         )
@@ -229,11 +233,11 @@ class Connection(asyncio.Protocol):
     def _finish(self, request: HttpRequest, answer: Answer) -> None:
         self._pool.unwatch(self)
         self._task = self._request = None
-        request_id = request.request_id or self._pool.new_request_id()
+        request_id = request.request_id or self._pool.request_ids.next()
         if not self._is_lost:
             self._send(request, answer, request_id)
-        if self._options.observers:
-            self._pool.observe(
+        if self._is_observed:
+            self._audience.tell(
                 AnsweredRequest(
                     request=request,
                     request_id=request_id,
@@ -242,7 +246,7 @@ class Connection(asyncio.Protocol):
                     took_s=time.perf_counter() - request.started_s,
                 )
             )
-        if not self._is_lost:
+        if (self._waiting or self._owes_continue) and not self._is_lost:
             self._pump()
 
     def _send(self, request: HttpRequest, answer: Answer, request_id: str) -> None:

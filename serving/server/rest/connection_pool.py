@@ -1,14 +1,13 @@
 """All connections of a server: what they share, and the clock that ends stale ones."""
 
 import asyncio
-import os
 import time
 from collections.abc import Iterable
 from email.utils import formatdate
 from typing import Protocol
 
+from serving.server.request_ids import RequestIds
 from serving.server.rest.endpoints import Endpoints
-from serving.server.rest.http_message import AnsweredRequest
 from serving.server.rest.options import RestOptions
 
 _SWEEP_S = 0.5
@@ -39,6 +38,7 @@ class ConnectionPool:
     Attributes:
         endpoints: Answers requests.
         options: The server's.
+        request_ids: For requests whose client sent none.
         is_draining: Whether every answer is to be its connection's last.
         date: The Date header with its line end; at most a second old.
     """
@@ -51,9 +51,7 @@ class ConnectionPool:
         self.date = ""
         self._connections: set[PooledConnection] = set()
         self._held_bytes = 0
-        # Unique over processes and restarts.
-        self._id_prefix = os.urandom(8).hex()
-        self._next_id = 0
+        self.request_ids = RequestIds()
         self._sweeper: asyncio.TimerHandle | None = None
         # Deadlines of the requests that run, the earliest first: all have the same
         # time, so one timer does for all of them.
@@ -114,16 +112,6 @@ class ConnectionPool:
         for connection in late:
             self.unwatch(connection)
             connection.expire()
-
-    def new_request_id(self) -> str:
-        """Returns an id for a request whose client sent none."""
-        self._next_id += 1
-        return f"{self._id_prefix}-{self._next_id:x}"
-
-    def observe(self, answered: AnsweredRequest) -> None:
-        """Tells all observers of an answer."""
-        for observer in self.options.observers:
-            observer(answered)
 
     async def drain(self, drain_s: float) -> None:
         """Ends every connection after what it has accepted is answered.

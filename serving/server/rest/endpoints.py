@@ -12,6 +12,7 @@ Source: tensorflow_serving/model_servers/http_server.cc.
 import logging
 
 from serving.server.core import Backend
+from serving.server.rest.audience import Audience
 from serving.server.rest.http_message import PLAIN, Answer, HttpRequest
 from serving.server.rest.model_api import ModelApi
 from serving.server.rest.model_json import error_body
@@ -30,13 +31,15 @@ class Endpoints:
     """Answers requests; raises nothing but CancelledError.
 
     Attributes:
+        audience: Is to be told of every answer.
         turn: Answers plain predict requests together.
     """
 
     def __init__(self, backend: Backend, options: RestOptions) -> None:
         """Takes the models and the server's options."""
         self._api = ModelApi(backend, options)
-        self.turn = PredictTurn(backend, options, self._api.plan)
+        self.audience = Audience(options.observers)
+        self.turn = PredictTurn(backend, options, self._api.plan, self.audience)
         self._options = options
         self._metrics_path = (options.metrics_path or "").encode()
 

@@ -1,5 +1,6 @@
 """Requests and answers between the connection and what answers them."""
 
+import functools
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -128,10 +129,14 @@ def answer_bytes(
         closes: Whether this is the connection's last answer.
         has_cors: Whether any web page may read it.
     """
+    servable = answer.servable
+    origin = (
+        "" if servable is None else _origin(servable.version, servable.bundle_digest)
+    )
     head = (
         f"{_STATUS_LINES[answer.status]}{answer.content_type}\r\n"
         f"Content-Length: {len(answer.body)}\r\n{date}"
-        f"x-request-id: {request_id}\r\n{_origin(answer.servable)}"
+        f"x-request-id: {request_id}\r\n{origin}"
     )
     if has_cors:
         head += _CORS
@@ -143,10 +148,9 @@ def answer_bytes(
     return encoded if request.method == "HEAD" else encoded + answer.body
 
 
-def _origin(servable: Servable | None) -> str:
-    if servable is None:
-        return ""
-    version = f"x-slipway-model-version: {servable.version}\r\n"
-    if servable.bundle_digest is None:
-        return version
-    return f"{version}x-slipway-bundle-digest: {servable.bundle_digest}\r\n"
+@functools.lru_cache(maxsize=256)
+def _origin(version: int, bundle_digest: str | None) -> str:
+    line = f"x-slipway-model-version: {version}\r\n"
+    if bundle_digest is None:
+        return line
+    return f"{line}x-slipway-bundle-digest: {bundle_digest}\r\n"

@@ -1,10 +1,14 @@
 """What a REST server is told when it is built."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from serving.server.core import Servable
 from serving.server.rest.http_message import AnsweredRequest
+
+Observer = Callable[[Sequence[AnsweredRequest]], None]
+"""Is told of requests that were answered at once, at least one; must not wait or raise,
+and keeps nothing of them."""
 
 
 def _always() -> bool:
@@ -42,7 +46,7 @@ class RestOptions:
         is_ready: Whether /readyz says 200.
         nullable_inputs: Of a version's signature, the inputs whose null means
             missing: NaN, or "" for text. bundle contracts: the raw features.
-        observers: Called with every answered request; they must not wait or raise.
+        observers: Are told of every answered request.
     """
 
     timeout_s: float = 30.0
@@ -62,4 +66,4 @@ class RestOptions:
     metrics_page: Callable[[], bytes] | None = None
     is_ready: Callable[[], bool] = _always
     nullable_inputs: Callable[[Servable, str], Collection[str]] = _no_null
-    observers: tuple[Callable[[AnsweredRequest], None], ...] = ()
+    observers: tuple[Observer, ...] = ()

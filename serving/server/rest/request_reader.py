@@ -13,6 +13,7 @@ from typing import Protocol
 import httptools
 
 from serving.server.rest.http_message import HttpRequest, Refusal
+from serving.server.rest.known_head import MAX_DIGITS, KnownHead
 from serving.server.rest.options import RestOptions
 
 _GZIP_BITS = 31
@@ -20,6 +21,8 @@ _MAX_ID_LENGTH = 200
 _HEAD_OVERHEAD_BYTES = 4
 _UPGRADE_HEADERS = (b"connection", b"upgrade", b"http2-settings")
 _KNOWN_ENCODINGS = (b"", b"identity")
+_MAX_LEARNT = 8
+"""A client whose heads go on changing, say by a request id, is not learnt from."""
 
 
 class RequestSink(Protocol):
@@ -48,17 +51,52 @@ class RequestReader:
         self._parser = httptools.HttpRequestParser(self)
         self._is_stopped = False
         self._num_read = 0
+        self._known: KnownHead | None = None
+        self._num_learnt = 0
+        self._newest: HttpRequest | None = None
         self._begin()
 
     def feed(self, data: bytes) -> None:
         """Reads on; after a refusal that closes the rest is ignored."""
+        if self._known is not None and self._takes_known(self._known, data):
+            return
         num_read, rest = self._num_read, data
+        is_start = not self._is_begun
         while rest and not self._is_stopped:
             rest = self._feed(rest)
         if self._is_in_head and self._num_read == num_read:
             # llhttp hands a header on when it is whole: an endless one counts here.
             self._unread_head_bytes += len(data)
             self._check_head(self._unread_head_bytes)
+        newest, self._newest = self._newest, None
+        if newest is None:
+            return
+        if not newest.keeps_alive:
+            self._known = None  # whatever follows is an error
+        elif is_start and self._num_read == num_read + 1:
+            self._learn(data, newest)
+
+    def _takes_known(self, known: KnownHead, data: bytes) -> bool:
+        """Reads a whole request whose head is known; False: llhttp must read it."""
+        if self._is_begun or self._is_stopped:
+            return False
+        request = known.request(data, self._options.max_body_bytes)
+        if request is None or not self._sink.on_body_bytes(len(request.body)):
+            return False
+        self._sink.on_request(request)
+        return True
+
+    def _learn(self, data: bytes, request: HttpRequest) -> None:
+        """Remembers the head of a request that was all of the data."""
+        if self._is_begun or self._is_stopped or self._num_learnt == _MAX_LEARNT:
+            return
+        if self._head_bytes + MAX_DIGITS > self._options.max_head_bytes:
+            return
+        names = [name.lower() for name, _ in self._headers]
+        known = KnownHead.of(data, request, names)
+        if known is not None:
+            self._num_learnt += 1
+            self._known = known
 
     def _feed(self, data: bytes) -> bytes:
         """Reads up to a request that asks for an upgrade; returns what is left."""
@@ -166,20 +204,19 @@ class RequestReader:
         body, refusal = self._decoded_body()
         self._is_begun = False
         self._num_read += 1
-        self._sink.on_request(
-            HttpRequest(
-                method=self._parser.get_method().decode(),
-                path=self._path,
-                body=body,
-                received_bytes=self._received_bytes,
-                request_id=self._request_id,
-                keeps_alive=self._parser.should_keep_alive(),
-                is_http_1_0=self._parser.get_http_version() == "1.0",
-                started_s=time.perf_counter(),
-                refusal=refusal,
-            )
+        self._newest = HttpRequest(
+            method=self._parser.get_method().decode(),
+            path=self._path,
+            body=body,
+            received_bytes=self._received_bytes,
+            request_id=self._request_id,
+            keeps_alive=self._parser.should_keep_alive(),
+            is_http_1_0=self._parser.get_http_version() == "1.0",
+            started_s=time.perf_counter(),
+            refusal=refusal,
         )
         self._body = []
+        self._sink.on_request(self._newest)
 
     def _decoded_body(self) -> tuple[bytes, Refusal | None]:
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)

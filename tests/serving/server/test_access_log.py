@@ -48,7 +48,7 @@ def lines_of(log, log_file):
 def test_rest_requests(log, log_file):
     backend = FakeBackend(half_plus_two_servable())
     seen = []
-    observers = (log.on_request, seen.append)
+    observers = (log.on_requests, seen.extend)
     with running(backend, observers=observers) as found, found.connect() as client:
         client.post(PREDICT, ONE_ROW, "x-request-id: one\r\n")
         client.post(PREDICT, b'{"instances": ["a secret"]}')

@@ -322,6 +322,8 @@ def test_requests_are_handed_over_as_one_only_where_rows_are_independent(
     asyncio.run(servable.run("serving_default", {"x": floats(1, 2)}, num_requests=2))
     labels = ("m", "Predict", "TF1")
     assert runtime.metrics.runtime_latency.count(labels) == 2
+    servable.set_row_wise("serving_default", is_row_wise=False)
+    assert servable.shared_rows("serving_default") == 0
 
 
 def test_the_operators_batching_counts_every_request(linear_model, runtime):

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from serving.server_check.check_model import CheckLimits, check_model
+from serving.server_check.short_load import ENOUGH
 
 pytestmark = pytest.mark.usefixtures("without_a_look")
 LIMITS = CheckLimits(start_s=20, call_s=5, load_s=0.3)
@@ -45,6 +46,16 @@ def test_sound_server_is_measured_and_named(check, stub, monkeypatch):
     assert report.load.num_clients == 8
     assert report.load.num_rest > 0
     assert report.load.num_grpc > 0
+
+
+def test_the_load_ends_when_each_client_has_enough_answers(check, stub):
+    report = check(stub("sound"), dataclasses.replace(LIMITS, load_s=60))
+
+    assert report.load is not None
+    assert report.load.wall_s < 60
+    # Half of 8 clients each way, ENOUGH answers a client.
+    assert report.load.num_rest >= 4 * ENOUGH
+    assert report.load.num_grpc >= 4 * ENOUGH
 
 
 REASONS = {

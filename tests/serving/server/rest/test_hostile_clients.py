@@ -283,7 +283,7 @@ def test_a_client_that_does_not_read_its_answers():
 
 def test_a_request_that_takes_too_long():
     models, seen = backend(delay_s=5), []
-    options = {"timeout_s": 0.1, "observers": (seen.append,)}
+    options = {"timeout_s": 0.1, "observers": (seen.extend,)}
     with running(models, **options) as found, found.connect() as client:
         for _ in range(2):
             begun = time.monotonic()

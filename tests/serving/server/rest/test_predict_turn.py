@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from serving.server.rest.audience import Audience
 from serving.server.rest.http_message import Answer, HttpRequest
 from serving.server.rest.model_api import ModelApi
 from serving.server.rest.options import RestOptions
@@ -84,7 +85,8 @@ def answers_of_one_turn(backend, *requests, **options):
     rest = RestOptions(**options)
 
     async def ask():
-        turn = PredictTurn(backend, rest, ModelApi(backend, rest).plan)
+        plan = ModelApi(backend, rest).plan
+        turn = PredictTurn(backend, rest, plan, Audience(()))
         for place, request in enumerate(requests):
 
             def keep(_request, answer, place=place):
@@ -221,7 +223,8 @@ def test_gathering_ends_though_requests_keep_coming(backend, monkeypatch):
 
     async def ask():
         rest = RestOptions()
-        turn = PredictTurn(backend, rest, ModelApi(backend, rest).plan)
+        plan = ModelApi(backend, rest).plan
+        turn = PredictTurn(backend, rest, plan, Audience(()))
         end_s = time.monotonic() + 5
         while not answered and time.monotonic() < end_s:
             turn.take(post(body((1, "a"))), lambda *_: answered.append(True))
@@ -281,10 +284,23 @@ def test_request_that_is_sent_back_keeps_its_clock(model):
     assert took_s < 0.4
 
 
+def test_a_turn_looks_anew_whether_requests_may_be_shared(backend, model):
+    async def ask():
+        rest = RestOptions()
+        plan = ModelApi(backend, rest).plan
+        turn = PredictTurn(backend, rest, plan, Audience(()))
+        found = [turn.take(post(body((1, "a"))), lambda *_: None)]
+        await asyncio.sleep(0.01)
+        model.num_shared = 0
+        return [*found, turn.take(post(body((2, "b"))), lambda *_: None)]
+
+    assert asyncio.run(ask()) == [True, False]
+
+
 def test_client_that_hung_up_is_observed_as_cancelled(model):
     model.delay_s = 0.1
     seen = []
-    with running(FakeBackend(model), observers=(seen.append,)) as server:
+    with running(FakeBackend(model), observers=(seen.extend,)) as server:
         with server.connect() as client:
             text = body((1, "a")).encode()
             client.send(http_post(text))

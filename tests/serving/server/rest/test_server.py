@@ -59,7 +59,7 @@ def server(seen):
     options = {
         "metrics_path": "/monitoring/prometheus/metrics",
         "metrics_page": lambda: b"a 1\n",
-        "observers": (seen.append,),
+        "observers": (seen.extend,),
         "max_instances": 50,
         "nullable_inputs": nullable,
     }
