@@ -10,12 +10,23 @@ import hashlib
 import json
 from pathlib import Path
 
+from google.protobuf.message import DecodeError
+
 from pipeline.dag_inputs import DagInputs
+from pipeline.node_plan import read_plan
 from pipeline.source_digest import SourceSnapshot, library_versions
 
 _DAG_MODULE = "pipeline.dag"
 # How nodes are run is not in the DAG.
 _NOT_IN_DAG = "run"
+
+
+def is_compiled(path: Path) -> bool:
+    """Whether a compiled DAG is there and can be read; a damaged one is made anew."""
+    try:
+        return bool(read_plan(path.read_bytes()))
+    except (FileNotFoundError, DecodeError):
+        return False
 
 
 def dag_file(folder: Path, inputs: DagInputs, sources: SourceSnapshot) -> Path:

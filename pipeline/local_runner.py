@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeline.dag_file import dag_file
+from pipeline.dag_file import dag_file, is_compiled
 from pipeline.dag_inputs import DagInputs
 from pipeline.node_attempts import NodeAttempts, is_sudden
 from pipeline.node_cache.decide import Decision, find_damage
@@ -103,6 +103,10 @@ def run_nodes(
     except KeyboardInterrupt as error:
         run.interrupt()
         raise RunInterruptedError from error
+    except Exception:
+        # Nobody waits for the nodes at work any more.
+        run.interrupt()
+        raise
     finally:
         options.sources.save()
 
@@ -146,7 +150,7 @@ class _LocalRun:
             None where it cannot be compiled, which the record then says.
         """
         path = dag_file(self._work_dir.cache, inputs, self._options.sources)
-        if path.exists():
+        if is_compiled(path):
             path.touch()  # gc removes those that were not used for long
             return path
         loaded = self._load("build_dag", inputs, path)

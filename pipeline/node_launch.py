@@ -34,7 +34,8 @@ from pipeline.run_record import ArtifactRecord, NodeResult
 from pipeline.run_target import Hit, RunTarget
 
 Outputs = dict[str, list[ArtifactRecord]]
-CONTENT_DIGEST = "content_digest"
+# A component may have a content_digest of its own: of what it has read.
+FILES_DIGEST = "files_digest"
 _RUN = "pipeline_run"
 _OUTPUT_EVENTS = (
     metadata_store_pb2.Event.OUTPUT,
@@ -265,9 +266,9 @@ def _read_outputs(handle: LockedMetadata, execution_id: int) -> Outputs:
 
 def _add_digests(handle: LockedMetadata, artifacts: Iterable[Any]) -> None:
     """Digests folders while the store is closed: large ones take seconds."""
-    fresh = [each for each in artifacts if CONTENT_DIGEST not in each.custom_properties]
+    fresh = [each for each in artifacts if FILES_DIGEST not in each.custom_properties]
     for artifact in fresh:
-        artifact.custom_properties[CONTENT_DIGEST].string_value = folder_digest(
+        artifact.custom_properties[FILES_DIGEST].string_value = folder_digest(
             Path(artifact.uri)
         )
     if fresh:
@@ -286,7 +287,7 @@ def _record(artifact: metadata_store_pb2.Artifact) -> ArtifactRecord:
         type_name=artifact.type,
         properties=properties,
         artifact_id=artifact.id,
-        content_digest=str(properties.pop(CONTENT_DIGEST)),
+        content_digest=str(properties.pop(FILES_DIGEST)),
     )
 
 

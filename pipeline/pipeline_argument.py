@@ -49,13 +49,12 @@ def find_run(work_dir: WorkDir, run_id: str) -> RunRecord:
     Raises:
         ConfigError: There is no such run; names the newest.
     """
-    records = work_dir.list_runs()
-    if not records:
+    known = work_dir.run_ids()
+    if not known:
         raise ConfigError(f"{work_dir.path} holds no run yet.")
     if run_id == "last":
-        return records[-1]
-    for record in records:
-        if record.run_id == run_id:
-            return record
-    newest = ", ".join(record.run_id for record in records[-5:])
+        return work_dir.read(known[-1])
+    if run_id in known:
+        return work_dir.read(run_id)
+    newest = ", ".join(known[-5:])
     raise ConfigError(f"there is no run {run_id!r}; the newest are {newest}.")

@@ -3,11 +3,10 @@
 import dataclasses
 import hashlib
 import importlib
-import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from data.spans import (
     DEFAULT_LAYOUT,
     SpanLayout,
+    content_digest,
     list_spans,
     load_manifest,
     verify_span,
@@ -199,7 +199,7 @@ def _run(
         config=config,
         spans=described,
         features=read_feature_list(config.train.features).keys,
-        data_digest=data_digest(described),
+        data_digest=content_digest((span.span, span.digest) for span in described),
         schema_digest=hashlib.sha256(schema_file.read_bytes()).hexdigest(),
         csv_kinds=(
             # A CSV file may write event times as text; pyarrow recognizes them.
@@ -242,12 +242,6 @@ def describe_spans(
         Span(span=found.span, digest=found.digest, num_rows=found.num_rows)
         for found in manifests
     ]
-
-
-def data_digest(spans: Sequence[Span]) -> str:
-    """Returns the SHA-256 (hex) over the contents of all files of the spans."""
-    digests = [[span.span, span.digest] for span in spans]
-    return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
 
 
 def conclude(record: RunRecord) -> None:

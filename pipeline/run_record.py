@@ -99,7 +99,7 @@ class RunRecord:
     """One run, as kept in run.json.
 
     Attributes:
-        run_id: UTC time of the start and four random letters.
+        run_id: UTC time of the start and two random digits, see new_run_id.
         pipeline: The pipeline's name.
         config_path: The YAML file.
         settings: The effective configuration.
@@ -205,10 +205,15 @@ class WorkDir:
         values["nodes"] = [_node_from(node) for node in values["nodes"]]
         return RunRecord(**values)
 
+    def run_ids(self) -> list[str]:
+        """Returns the id of every run, oldest first."""
+        return sorted(
+            path.parent.name for path in (self.path / "runs").glob("*/run.json")
+        )
+
     def list_runs(self) -> list[RunRecord]:
         """Returns every run, oldest first."""
-        paths = sorted((self.path / "runs").glob("*/run.json"))
-        return [self.read(path.parent.name) for path in paths]
+        return [self.read(run_id) for run_id in self.run_ids()]
 
 
 def _node_from(values: dict[str, Any]) -> NodeResult:
@@ -246,6 +251,11 @@ def process_start(pid: int) -> int | None:
 
 
 def new_run_id(now: datetime | None = None) -> str:
-    """Returns an id that sorts by time: 20261120-104512-3fa2."""
+    """Returns an id that sorts by time: 20261120-104512-3fa2b7.
+
+    Runs that change nothing take less than a second: the first four of the last six
+    digits are the second's fraction, in steps of 15 microseconds.
+    """
     moment = now or datetime.now(UTC)
-    return f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    fraction = moment.microsecond * 2**16 // 10**6
+    return f"{moment:%Y%m%d-%H%M%S}-{fraction:04x}{secrets.token_hex(1)}"

@@ -13,7 +13,7 @@ _NOT_CONTENT = frozenset(
     [
         "baseline_model",
         "baseline_model_id",
-        "content_digest",
+        "files_digest",
         "current_model",
         "current_model_id",
         "is_external",

@@ -83,7 +83,7 @@ def _record(facts: "ArtifactFacts") -> ArtifactRecord:
         type_name=facts.type_name,
         properties=facts.properties,
         artifact_id=facts.artifact_id,
-        content_digest=str(facts.properties.get("content_digest", "")),
+        content_digest=str(facts.properties.get("files_digest", "")),
     )
 
 

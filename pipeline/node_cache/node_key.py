@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import Any
 
 KEY_VERSION = 1
@@ -71,10 +71,11 @@ class Difference:
         old, new = _shown(self.old), _shown(self.new)
         if old == new:
             # They differ behind the cut.
-            common = len(os.path.commonprefix([str(self.old), str(self.new)]))
+            pairs = zip(str(self.old), str(self.new), strict=False)
+            common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+            start = max(common - _MAX_SHOWN // 3, 0)
             old, new = (
-                f"…{_shown(str(value)[common - _MAX_SHOWN // 3 :])}"
-                for value in (self.old, self.new)
+                f"…{_shown(str(value)[start:])}" for value in (self.old, self.new)
             )
         return f"{old} to {new}"
 

@@ -1,7 +1,4 @@
-"""What a run pushes is a bundle that proves itself: its contract says where it is from.
-
-The tests build on each other in the order they stand in.
-"""
+"""What a run pushes is a bundle that proves itself and says where it is from."""
 
 import json
 import shutil
@@ -16,7 +13,6 @@ from models.flights.features import FEATURE_KEYS
 from serving.bundle import layout, schema_file
 from serving.bundle.contract import read_contract
 from serving.bundle.golden_batch import read_golden_batch
-from serving.versions.ledger import read_ledger
 from tests.e2e.project import ENVIRONMENT, ROOT, ROWS_PER_SPAN, SLIPWAY
 
 pytestmark = pytest.mark.e2e
@@ -24,7 +20,7 @@ pytestmark = pytest.mark.e2e
 
 def slipway(*arguments):
     return subprocess.run(
-        [SLIPWAY, *map(str, arguments)],
+        [*SLIPWAY, *map(str, arguments)],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -34,10 +30,15 @@ def slipway(*arguments):
 
 
 @pytest.fixture(scope="module")
-def bundle(project):
-    done = project.run(("data.split", {"by": "time", "eval_spans": 1}))
-    assert done.returncode == 0, done.stdout
+def bundle(project, first_run):
+    assert first_run.returncode == 0, first_run.stdout
     return project.models / "1"
+
+
+@pytest.fixture(scope="module")
+def run(project, bundle):
+    """The run that the bundle is from."""
+    return project.work_dir.read(read_contract(bundle).contract.run.run_id)
 
 
 def test_pushed_bundle_is_verified_by_the_command_line(bundle):
@@ -47,9 +48,9 @@ def test_pushed_bundle_is_verified_by_the_command_line(bundle):
     assert done.stderr == ""
 
 
-def test_contract_says_what_the_run_knows(bundle, project):
+def test_contract_says_what_the_run_knows(bundle, project, run):
     sealed = read_contract(bundle)
-    contract, run = sealed.contract, project.last_run()
+    contract = sealed.contract
 
     assert contract.model.name == "flights"
     assert contract.model.version == 1
@@ -78,9 +79,9 @@ def test_contract_says_what_the_run_knows(bundle, project):
     assert contract.run.code.commit == (commit or None)
 
 
-def test_metrics_and_verdict_are_the_gates(bundle, project):
+def test_metrics_and_verdict_are_the_gates(bundle, run):
     evaluation = read_contract(bundle).contract.evaluation
-    uri = project.last_run().node("quality_gate").output("blessing").uri
+    uri = run.node("quality_gate").output("blessing").uri
     verdict = json.loads((Path(uri) / "verdict.json").read_text())
 
     assert evaluation.verdict == verdict["sentence"]
@@ -90,19 +91,19 @@ def test_metrics_and_verdict_are_the_gates(bundle, project):
     assert all(check.is_met for check in evaluation.checks)
 
 
-def test_schema_and_statistics_are_those_of_the_run(bundle, project):
+def test_schema_and_statistics_are_those_of_the_run(bundle, run):
     contract = read_contract(bundle).contract
     curated = (ROOT / "data/flights/schema.pbtxt").read_bytes()
     assert contract.schema_fingerprint == schema_file.schema_fingerprint(
         schema_file.parse_schema(curated)
     )
-    uri = project.last_run().node("statistics_gen").output("statistics").uri
+    uri = run.node("statistics_gen").output("statistics").uri
     train = Path(uri) / "Split-train" / "FeatureStats.pb"
     assert (bundle / layout.STATISTICS).read_bytes() == train.read_bytes()
 
 
-def test_served_files_are_the_trained_model_byte_for_byte(bundle, project):
-    trained = Path(project.last_run().node("trainer").output("model").uri)
+def test_served_files_are_the_trained_model_byte_for_byte(bundle, run):
+    trained = Path(run.node("trainer").output("model").uri)
     assert layout.model_digest(bundle) == layout.model_digest(
         trained / "Format-Serving"
     )
@@ -114,8 +115,8 @@ def test_golden_rows_are_at_most_256_and_have_both_answers(bundle):
     assert set(golden.expected_output("label")) == {"on_time", "late"}
 
 
-def test_contract_has_what_the_serving_validator_measured(bundle, project):
-    blessing = project.last_run().node("serving_validator").output("blessing")
+def test_contract_has_what_the_serving_validator_measured(bundle, run):
+    blessing = run.node("serving_validator").output("blessing")
     report = json.loads((Path(blessing.uri) / "load_report.json").read_text())
     serving = read_contract(bundle).contract.serving
     assert serving is not None
@@ -126,7 +127,7 @@ def test_contract_has_what_the_serving_validator_measured(bundle, project):
     assert report["load"]["num_rest"] > 0
 
 
-def test_scored_file_leads_back_to_the_run(bundle, project, tmp_path):
+def test_scored_file_leads_back_to_the_run(bundle, project, run, tmp_path):
     spans = project.spans / "span-3"
     done = slipway("score", bundle, "--input", spans, "--output", tmp_path / "scores")
     assert done.returncode == 0, done.stderr
@@ -149,7 +150,7 @@ def test_scored_file_leads_back_to_the_run(bundle, project, tmp_path):
     )
     assert traced.returncode == 0, traced.stderr
     (found,) = json.loads(traced.stdout)["bundles"]
-    assert found["run"]["run_id"] == project.last_run().run_id
+    assert found["run"]["run_id"] == run.run_id
     assert found["num_predictions"] == ROWS_PER_SPAN
 
 
@@ -165,38 +166,6 @@ def test_one_changed_byte_is_refused_with_exit_code_5(bundle, tmp_path):
     assert done.returncode == 5
     assert answer["guard"] == "files"
     assert "was changed after the push" in answer["reason"]
-
-
-@pytest.mark.usefixtures("bundle")
-def test_model_that_was_rolled_back_is_not_pushed_by_the_same_run_again(project):
-    """Another seed makes another model; the same run again finds it held back."""
-    first = ("data.split", {"by": "time", "eval_spans": 1})
-    assert project.run(first, ("seed", 7)).returncode == 0
-    assert project.versions() == ["1", "2"]
-    rolled = slipway(
-        "rollback",
-        "--model-base-path",
-        project.models.parent,
-        "--model",
-        "flights",
-        "--reason",
-        "the seed was wrong",
-    )
-    assert rolled.returncode == 0, rolled.stderr
-    assert project.versions() == ["1"]
-
-    again = project.run(first, ("seed", 7))
-
-    assert again.returncode == 0
-    assert "version 2 is this model already, and it is held back" in again.stdout
-    assert project.versions() == ["1"]
-    entries = read_ledger(project.models).entries
-    assert [(entry.action, entry.to_version) for entry in entries] == [
-        ("push", 1),
-        ("push", 2),
-        ("rollback", 1),
-    ]
-    assert entries[-1].reason == "the seed was wrong"
 
 
 def test_folder_that_is_not_there_is_a_wrong_usage(tmp_path):

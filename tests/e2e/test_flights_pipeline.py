@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -22,18 +23,26 @@ import tensorflow as tf
 from components.columnar_examples.batch_source import read_batches
 from components.columnar_examples.split_files import list_split_files
 from data.flights.source import prepare_sample
-from data.spans import write_span
-from pipeline.run_record import WorkDir
+from data.spans import SpanCorruptError, write_span
+from pipeline.selection import Selection
 from serving.session_model import SessionModel
-from tests.e2e.project import ENVIRONMENT, ROOT, ROWS_PER_SPAN, USE_CASE, Project
+from serving.versions.ledger import read_ledger
+from tests.e2e.project import (
+    ENVIRONMENT,
+    ROOT,
+    ROWS_PER_SPAN,
+    SLIPWAY,
+    SPLIT,
+    USE_CASE,
+    Project,
+)
 
 pytestmark = pytest.mark.e2e
+THREE_SPANS = ("data.spans.last", 3)
 
 
-def test_first_run_pushes_a_model_and_says_so(project):
-    done = project.run_command(("data.split", {"by": "time", "eval_spans": 1}))
-
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_first_run_pushes_a_model_and_says_so(project, first_run):
+    assert first_run.returncode == 0, first_run.stdout
     assert project.versions() == ["1"]
     assert set(project.states().values()) == {"done"}
     counts = project.last_run().node("example_gen").output("examples").properties
@@ -45,7 +54,10 @@ def test_first_run_pushes_a_model_and_says_so(project):
     assert counts["unlabelled"] == labels.null_count
     assert counts["train_rows"] + counts["eval_rows"] == len(labels) - labels.null_count
     for said in ("PUSHED", f"{project.models}/1", "auc", "Hanley-McNeil", "serve "):
-        assert said in done.stdout
+        assert said in first_run.stdout
+    assert project.why("trainer") == (
+        "trainer ran because no earlier result of it is kept."
+    )
 
 
 def test_evaluated_rows_are_later_than_every_row_trained_on(project):
@@ -92,88 +104,207 @@ def test_transformed_rows_are_what_the_pushed_model_computes(project):
             np.testing.assert_array_equal(values, by_beam[name])
 
 
-def test_unchanged_run_answers_everything_from_the_cache(project):
-    done = project.run(("data.split", {"by": "time", "eval_spans": 1}))
+LIGHT = """
+import json, sys
+from tests.e2e.project import Project
+from pathlib import Path
+done = Project(Path(sys.argv[1])).run(("data.split", {"by": "time", "eval_spans": 1}))
+heavy = {"tensorflow", "tfx.orchestration", "apache_beam", "pandas"} & set(sys.modules)
+print(json.dumps([done.returncode, done.stdout, sorted(heavy)]))
+"""
 
-    assert done.returncode == 0
-    assert "UNCHANGED" in done.stdout
-    assert "version 1 is this model already" in done.stdout
+
+def test_unchanged_run_answers_everything_from_the_cache_and_imports_nothing(project):
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT, str(project.folder)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        check=True,
+    )
+    returncode, output, heavy = json.loads(done.stdout)
+
+    assert returncode == 0
+    assert "UNCHANGED" in output
+    assert "version 1 is this model already" in output
     assert project.versions() == ["1"]
-    fresh = {name for name, state in project.states().items() if state != "cached"}
-    assert fresh <= {"baseline_resolver", "pusher"}
+    states = project.states()
+    assert states.pop("baseline_resolver") == "done"
+    assert set(states.values()) == {"cached"}
+    assert heavy == []
+    assert not project.work_dir.log_path(project.last_run().run_id, "start").exists()
+    assert project.why("trainer").startswith(
+        "trainer did not run: inputs, parameters, sources and libraries are those of "
+    )
+    assert project.why("pusher") == (
+        "pusher did not run: version 1 is this model already."
+    )
+    assert "no blessed model came before this one" in project.why("baseline_resolver")
 
 
 def test_unreachable_threshold_pushes_nothing_and_exits_4(project):
-    done = project.run(
-        ("data.split", {"by": "time", "eval_spans": 1}),
-        ("evaluation.thresholds", [{"metric": "auc", "min": 0.999}]),
-    )
+    unreachable = ("evaluation.thresholds", [{"metric": "auc", "min": 0.999}])
+    done = project.run(SPLIT, unreachable)
 
     assert done.returncode == 4
     assert "NOT BLESSED" in done.stdout
     assert "auc on all rows is 0." in done.stdout
     assert "below 0.9990" in done.stdout
     assert project.versions() == ["1"]
+    assert project.states()["trainer"] == "cached"
+    assert "changed from 0.5 to 0.999" in project.why("quality_gate")
 
 
 def test_new_span_is_judged_against_the_model_before(project):
     prepare_sample(project.spans, ROWS_PER_SPAN, [4])
-    done = project.run(("data.split", {"by": "time", "eval_spans": 1}))
+    done = project.run(SPLIT)
 
     assert done.returncode == 0, done.stdout
     assert project.versions() == ["1", "2"]
-    gate = project.last_run().node("quality_gate").output("blessing").properties
-    assert "baseline_model_id" in gate
-    verdict = json.loads(
-        (
-            Path(project.last_run().node("quality_gate").output("blessing").uri)
-            / "verdict.json"
-        ).read_text()
-    )
+    blessing = project.last_run().node("quality_gate").output("blessing")
+    assert "baseline_model_id" in blessing.properties
+    verdict = json.loads((Path(blessing.uri) / "verdict.json").read_text())
     assert verdict["baseline"][0]["slice"] == "all rows"
     assert any(check["baseline"] is not None for check in verdict["checks"])
+    run = project.last_run().node("example_gen")
+    assert any("is new: 4" in text for text in (run.why, *run.details))
 
 
 def test_unchanged_run_with_a_baseline_is_cached_too(project):
-    done = project.run(("data.split", {"by": "time", "eval_spans": 1}))
+    done = project.run(SPLIT)
 
     assert "UNCHANGED" in done.stdout
     assert project.states()["evaluator"] == "cached"
 
 
-def test_edited_function_and_lost_artifact_rerun_what_they_concern(
-    project, tmp_path, monkeypatch
-):
+def test_model_that_was_rolled_back_is_not_pushed_by_the_same_run_again(project):
+    rolled = subprocess.run(
+        [
+            *SLIPWAY,
+            *("rollback", "--model-base-path", str(project.models.parent)),
+            *("--model", "flights", "--reason", "the span was wrong"),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        check=False,
+    )
+    assert rolled.returncode == 0, rolled.stderr
+    assert project.versions() == ["1"]
+
+    again = project.run(SPLIT)
+
+    assert again.returncode == 0
+    assert "version 2 is this model already, and it is held back" in again.stdout
+    assert project.versions() == ["1"]
+    entries = read_ledger(project.models).entries
+    assert [(entry.action, entry.to_version) for entry in entries] == [
+        ("push", 1),
+        ("push", 2),
+        ("rollback", 1),
+    ]
+    assert entries[-1].reason == "the span was wrong"
+
+
+def test_edited_function_reruns_what_it_concerns(project, tmp_path, monkeypatch):
     module = tmp_path / "edited_case.py"
-    module.write_text("from models.flights.trainer import run_fn as train\n")
+    module.write_text(
+        "from models.flights.trainer import run_fn as train\n\n\n"
+        "def run_fn(fn_args):\n    train(fn_args)\n"
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
     changes = (
-        ("data.split", {"by": "time", "eval_spans": 1}),
+        SPLIT,
         ("train.run_fn", "edited_case.run_fn"),
+        ("train.max_epochs", 1),
     )
-    with module.open("a") as file:
-        file.write("\n\ndef run_fn(fn_args):\n    train(fn_args)\n")
-    project.run(*changes)
+    to_trainer = Selection(last="trainer")
+    project.run(*changes, selection=to_trainer)
     assert project.states()["trainer"] == "done"
-    project.run(*changes)
+    assert "evaluator" not in project.states()
+    os.utime(module)
+    project.run(*changes, selection=to_trainer)
     assert project.states()["trainer"] == "cached"
 
     with module.open("a") as file:
-        file.write("# edited\n")
-    project.run(*changes)
+        file.write("    raise OSError('the new line ran')\n")
+    done = project.run(*changes, selection=to_trainer)
+    assert done.returncode == 1
+    assert "trainer: the new line ran" in done.stdout
     assert project.states()["transform"] == "cached"
-    assert project.states()["trainer"] == "done"
-
-    evaluation = project.last_run().node("evaluator").output("evaluation")
-    shutil.rmtree(evaluation.uri)
-    project.run(*changes)
-    assert project.states()["trainer"] == "cached"
-    assert project.states()["evaluator"] == "done"
+    assert "trainer ran because edited_case.py changed, content" in project.why(
+        "trainer"
+    )
 
 
-def test_planted_anomaly_stops_the_run_before_any_training(project, tmp_path):
+def test_lost_artifact_is_made_again_by_its_node_alone(project):
+    project.run(SPLIT)
+    uri = project.last_run().node("evaluator").output("evaluation").uri
+    shutil.rmtree(uri)
+
+    done = project.run(SPLIT, selection=Selection(first="evaluator", last="evaluator"))
+
+    assert done.returncode == 0, done.stdout
+    assert project.why("evaluator").endswith(f"{uri}, is gone.")
+    states = project.states()
+    assert states.pop("evaluator") == states.pop("baseline_resolver") == "done"
+    assert set(states.values()) == {"reused"}
+    assert "pusher" not in states
+    assert project.last_run().state == "partial"
+    assert project.unfinished() == []
+
+
+def test_two_runs_at_once_both_end_well(project):
+    part = ["--to", "example_validator", "--no-cache"]
+    before = {run.run_id for run in project.work_dir.list_runs()}
+    both = [project.start(SPLIT, options=part) for _ in range(2)]
+    outputs = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    runs = [run for run in project.work_dir.list_runs() if run.run_id not in before]
+    assert [{node.state for node in run.nodes} for run in runs] == [{"done"}] * 2
+    examples = [run.node("example_gen").output("examples") for run in runs]
+    assert examples[0].uri != examples[1].uri
+    assert examples[0].content_digest == examples[1].content_digest
+    assert project.unfinished() == []
+
+
+def test_node_that_takes_too_long_ends_the_run_with_exit_code_1(project):
+    done = project.run(
+        SPLIT,
+        ("run.nodes", {"statistics_gen": {"timeout_s": 0.2}}),
+        selection=Selection(first="statistics_gen", last="statistics_gen"),
+        use_cache=False,
+    )
+    assert done.returncode == 1
+    assert "it took longer than 0.2 s and was ended" in done.stdout
+    assert project.states()["statistics_gen"] == "failed"
+    assert project.unfinished() == []
+
+
+def test_failing_node_is_tried_as_often_as_it_is_allowed(
+    project, tmp_path, monkeypatch
+):
+    (tmp_path / "failing_case.py").write_text(
+        "def run_fn(fn_args):\n    raise OSError('the file server is away')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    done = project.run(
+        SPLIT,
+        ("train.run_fn", "failing_case.run_fn"),
+        ("run", {"retries": 1, "backoff_s": 0.1}),
+        selection=Selection(last="trainer"),
+    )
+    assert done.returncode == 1
+    assert "trainer: the file server is away (2 attempts)" in done.stdout
+    assert project.last_run().node("trainer").attempts == 2
+    assert project.unfinished() == []
+
+
+def test_planted_anomaly_stops_the_run_before_any_training(untouched, tmp_path):
     planted = Project(tmp_path)
-    shutil.copytree(project.spans, planted.spans)
+    shutil.copytree(untouched.spans, planted.spans)
     table = pq.read_table(next((planted.spans / "span-3").glob("*.parquet")))
     is_united = pc.equal(table["carrier"], "UA")
     carrier = pc.if_else(is_united, "ZZ", table["carrier"])
@@ -186,7 +317,7 @@ def test_planted_anomaly_stops_the_run_before_any_training(project, tmp_path):
         event_time="event_time",
         source="planted",
     )
-    done = planted.run(("data.spans.last", 3))
+    done = planted.run(THREE_SPANS)
 
     assert done.returncode == 3
     assert "carrier" in done.stdout
@@ -196,81 +327,94 @@ def test_planted_anomaly_stops_the_run_before_any_training(project, tmp_path):
     assert planted.versions() == []
 
 
-def test_span_that_changed_since_it_was_written_stops_the_run(project, tmp_path):
+def test_span_that_changed_since_it_was_written_stops_the_run(untouched, tmp_path):
     damaged = Project(tmp_path)
-    shutil.copytree(project.spans, damaged.spans)
+    shutil.copytree(untouched.spans, damaged.spans)
     path = next((damaged.spans / "span-2").glob("*.parquet"))
     content = bytearray(path.read_bytes())
     content[1000] ^= 1
     path.write_bytes(content)
 
-    done = damaged.run(("data.spans.last", 3))
-
-    assert done.returncode == 3
-    assert "does not match its manifest" in done.stdout
-    assert damaged.states()["statistics_gen"] == "not run"
-
-
-def test_interrupted_run_goes_on_from_what_is_complete(project, tmp_path):
-    stopped = Project(tmp_path)
-    shutil.copytree(project.spans, stopped.spans)
-    process = _start_and_wait_for_transform(stopped)
-    os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
-
-    assert process.returncode == 130, output
-    assert "INTERRUPTED" in output
-    assert stopped.states()["transform"] == "interrupted"
-    _wait_for(lambda: not _processes_of_session(process.pid), timeout_s=20)
-
-    # The same folder again; this time a node is killed, as for want of memory.
-    process = _start_and_wait_for_transform(stopped)
-    assert stopped.states()["example_gen"] == "cached"
-    (node,) = _group_leaders(process.pid) - {process.pid}
-    os.kill(node, signal.SIGKILL)
-    output, _ = process.communicate(timeout=60)
-
-    assert process.returncode == 1, output
-    assert "transform: its process was ended by SIGKILL" in output
-
-    # And now the command itself, which cannot clean up after itself.
-    process = _start_and_wait_for_transform(stopped)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
-    _wait_for(lambda: not _processes_of_session(process.pid), timeout_s=30)
-    assert stopped.last_run().is_abandoned()
-
-    done = stopped.run()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert stopped.states()["anomaly_gate"] == "cached"
-    assert stopped.states()["transform"] == "done"
-    assert stopped.versions() == ["1"]
+    with pytest.raises(SpanCorruptError, match=r"does not match its manifest"):
+        damaged.run(THREE_SPANS)
+    assert damaged.last_run().exit_code == 3
+    assert damaged.last_run().nodes == []
 
 
-def test_same_data_settings_and_seed_give_identical_metrics(project, tmp_path):
-    again = Project(tmp_path)
-    shutil.copytree(project.spans, again.spans)
-    assert again.run(("data.split", {"by": "time", "eval_spans": 1})).returncode == 0
-
-    assert _metrics(again) == _metrics(project)
-
-
-def test_model_that_the_cpp_loader_cannot_run_is_not_pushed(
-    project, tmp_path, monkeypatch
-):
-    broken = Project(tmp_path)
-    shutil.copytree(project.spans, broken.spans)
+def test_model_that_the_cpp_loader_cannot_run_is_not_pushed(project, monkeypatch):
     monkeypatch.syspath_prepend(USE_CASE)
-    done = broken.run(("train.run_fn", "broken_export.run_fn"))
+    versions = project.versions()
+    done = project.run(
+        SPLIT, ("train.run_fn", "broken_export.run_fn"), ("train.max_epochs", 1)
+    )
 
-    assert done.returncode == 4, done.stdout + done.stderr
+    assert done.returncode == 4, done.stdout
     assert "the model cannot be served" in done.stdout
     assert "Could not find variable" in done.stdout
-    assert broken.versions() == []
+    assert project.versions() == versions
 
 
-def _metrics(project):
-    uri = project.last_run().node("quality_gate").output("blessing").uri
+def test_same_data_settings_and_seed_give_identical_metrics(project):
+    project.run(SPLIT)
+    before = project.last_run()
+    done = project.run(
+        SPLIT,
+        selection=Selection(first="trainer", last="quality_gate"),
+        use_cache=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert project.states()["trainer"] == "done"
+    assert _metrics(project.last_run()) == _metrics(before)
+
+
+def test_interrupted_and_killed_runs_leave_nobody_and_the_next_one_tidies_up(project):
+    only = ["--only", "transform", "--no-cache"]
+    known = {run.run_id for run in project.work_dir.list_runs()}
+    processes = [project.start(SPLIT, options=only) for _ in range(2)]
+    interrupted, killed = processes
+    _wait_for(lambda: len(project.work_dir.list_runs()) == len(known) + 2)
+    runs = {
+        run.pid: run.run_id
+        for run in project.work_dir.list_runs()
+        if run.run_id not in known
+    }
+    for process in processes:
+        log = project.work_dir.log_path(runs[process.pid], "transform")
+        # Its executor is at work: the driver and the store are behind it.
+        _wait_for(lambda log=log: "Going to run a new execution" in log.read_text())
+        assert process.poll() is None, process.stdout.read()
+
+    os.killpg(interrupted.pid, signal.SIGINT)
+    killed.kill()
+
+    output, _ = interrupted.communicate(timeout=60)
+    assert interrupted.returncode == 130, output
+    assert "INTERRUPTED" in output
+    record = project.work_dir.read(runs[interrupted.pid])
+    node = record.node("transform")
+    assert (node.state, node.why) == (
+        "interrupted",
+        "transform ran: its cache is off.",
+    )
+    killed.communicate(timeout=60)
+    assert project.work_dir.read(runs[killed.pid]).is_abandoned()
+    for process in processes:
+        _wait_for(lambda pid=process.pid: not _processes_of_session(pid), timeout_s=30)
+
+    done = project.run(
+        SPLIT,
+        selection=Selection(first="schema_gen", last="schema_gen"),
+        use_cache=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    concluded = project.work_dir.read(runs[killed.pid])
+    assert (concluded.state, concluded.exit_code) == ("interrupted", 137)
+    assert project.unfinished() == []
+
+
+def _metrics(record):
+    uri = record.node("quality_gate").output("blessing").uri
     return json.loads((Path(uri) / "verdict.json").read_text())["model"]
 
 
@@ -282,26 +426,8 @@ def _wait_for(condition, timeout_s=240):
                 return
         except (IndexError, AttributeError, KeyError, FileNotFoundError):
             pass
-        time.sleep(0.2)
+        time.sleep(0.05)
     pytest.fail(f"nothing happened within {timeout_s} s")
-
-
-def _start_and_wait_for_transform(project):
-    known = len(WorkDir(project.folder / "work").list_runs())
-    process = subprocess.Popen(
-        project.command(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        start_new_session=True,
-    )
-    _wait_for(lambda: len(WorkDir(project.folder / "work").list_runs()) > known)
-    _wait_for(lambda: project.states()["anomaly_gate"] in ("done", "cached"))
-    time.sleep(2)
-    assert process.poll() is None, process.stdout.read()
-    return process
 
 
 def _status_fields():
@@ -321,12 +447,4 @@ def _processes_of_session(session):
         pid
         for pid, (state, _, found) in _status_fields().items()
         if found == session and state != "Z"
-    }
-
-
-def _group_leaders(session):
-    return {
-        pid
-        for pid, (state, group, found) in _status_fields().items()
-        if found == session and group == pid and state != "Z"
     }

@@ -5,21 +5,26 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.selection import Selection
+from tests.e2e.project import SPLIT
+
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.usefixtures("first_run")
 def test_tuner_searches_and_trainer_uses_what_it_found(project):
     done = project.run(
-        ("data.spans", {"first": 1, "last": 2}),
-        ("data.split", {"by": "time", "eval_fraction": 0.3}),
+        SPLIT,
+        ("data.spans.last", 3),
         ("tune.enabled", True),
         ("tune.max_trials", 2),
         ("train.max_epochs", 1),
-        ("evaluation.thresholds", [{"metric": "auc", "min": 0.1}]),
+        selection=Selection(last="trainer"),
     )
 
     assert done.returncode == 0, done.stdout
     run = project.last_run()
+    assert run.node("transform").state == "cached"
     assert run.node("tuner").state == "done"
     best = run.node("tuner").output("best_hyperparameters")
     text = next(Path(best.uri).glob("*.txt")).read_text()

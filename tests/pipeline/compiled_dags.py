@@ -23,9 +23,7 @@ def dag_inputs(overrides, changes) -> DagInputs:
     spans = changes.pop("spans", [1, 2, 3])
     inputs = DagInputs(
         config=load_config(find_config("flights"), overrides),
-        spans=[
-            Span(span=span, digest=f"{span:064x}", num_rows=1000) for span in spans
-        ],
+        spans=[Span(span=span, digest=f"{span:064x}", num_rows=1000) for span in spans],
         features=("carrier", "origin"),
         data_digest=f"{sum(spans):064x}",
         schema_digest="5c" * 32,

@@ -6,9 +6,11 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.cli import app, main, parse_settings
+from pipeline.cli import app, main
 from pipeline.pipeline_argument import find_config
-from pipeline.run_record import NodeResult, RunRecord, WorkDir
+from pipeline.run_command import parse_settings
+from pipeline.run_record import NodeFailure, NodeResult, RunRecord, WorkDir
+from pipeline.selection import Selection
 from pipeline.settings_loader import ConfigError
 
 
@@ -46,7 +48,7 @@ def test_wrong_setting_ends_with_exit_code_2_and_one_line(monkeypatch, capsys):
     assert ended.value.code == 2
     assert capsys.readouterr().err == (
         "slipway: unknown setting sed; known settings are name, work_dir, seed, "
-        "min_free_disk_gib, data, validation, transform, train, tune, evaluation, "
+        "min_free_disk_gib, run, data, validation, transform, train, tune, evaluation, "
         "deployment. Did you mean 'seed'?\n"
     )
 
@@ -118,16 +120,16 @@ def test_show_before_any_run_says_so(work_dir):
     assert str(result.exception) == f"{work_dir.path} holds no run yet."
 
 
-@pytest.mark.parametrize("command", ["run", "runs", "show", "doctor"])
+@pytest.mark.parametrize("command", ["run", "runs", "show", "doctor", "gc", "why"])
 def test_every_help_text_has_an_example(command):
-    assert "Example:" in CliRunner().invoke(app, [command, "--help"]).output
+    assert "Example" in CliRunner().invoke(app, [command, "--help"]).output
 
 
 def test_server_binary_is_relative_to_where_the_command_runs(monkeypatch, tmp_path):
     seen = {}
 
-    def runs(_config_path, overrides, _listener):
-        seen.update(overrides)
+    def runs(_config_path, overrides, _listener, **options):
+        seen.update(overrides, **options)
         raise ConfigError("seen enough")
 
     monkeypatch.setattr("pipeline.run_pipeline.run_pipeline", runs)
@@ -137,7 +139,112 @@ def test_server_binary_is_relative_to_where_the_command_runs(monkeypatch, tmp_pa
     assert seen == {
         "seed": 7,
         "deployment.server_binary": str(tmp_path / "bin" / "server"),
+        "selection": Selection(),
+        "use_cache": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "first", "last", "use_cache"),
+    [
+        (["--from", "trainer"], "trainer", None, True),
+        (["--to", "trainer"], None, "trainer", True),
+        (["--from", "a", "--to", "b", "--no-cache"], "a", "b", False),
+        (["--only", "evaluator", "--no-cache"], "evaluator", "evaluator", False),
+    ],
+)
+def test_options_say_which_nodes_run(monkeypatch, options, first, last, use_cache):
+    seen = {}
+
+    def runs(_config_path, _overrides, _listener, **options):
+        seen.update(options)
+        raise ConfigError("seen enough")
+
+    monkeypatch.setattr("pipeline.run_pipeline.run_pipeline", runs)
+    CliRunner().invoke(app, ["run", "flights", *options])
+    assert seen == {
+        "selection": Selection(first=first, last=last),
+        "use_cache": use_cache,
+    }
+
+
+@pytest.mark.parametrize("other", ["--from", "--to"])
+def test_only_together_with_another_end_is_refused(other):
+    arguments = ["run", "flights", "--only", "evaluator", other, "trainer"]
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, ConfigError)
+    assert "--only is --from and --to in one" in str(result.exception)
+
+
+@pytest.fixture
+def finished(project):
+    """A run of a pipeline given by its YAML file."""
+    record = RunRecord(
+        run_id="r1",
+        pipeline="flights",
+        config_path="pipeline.yaml",
+        settings={},
+        state="failed",
+        nodes=[
+            NodeResult(
+                node_id="trainer",
+                state="failed",
+                why="trainer ran because a.py changed.",
+                details=("parameter seed changed from 1 to 2",),
+                failure=NodeFailure(kind="E", message="no memory"),
+            ),
+            NodeResult(node_id="evaluator", state="not run"),
+            NodeResult(node_id="early", state="done"),
+        ],
+    )
+    WorkDir(project.folder / "work").write(record)
+    return str(project.folder / "pipeline.yaml")
+
+
+def test_why_says_the_cause_and_further_ones(finished):
+    def why(*arguments):
+        arguments = ["why", *arguments, "--pipeline", finished]
+        return CliRunner().invoke(app, arguments)
+
+    assert why("trainer").output == (
+        "trainer ran because a.py changed.\n"
+        "  also: parameter seed changed from 1 to 2\n"
+    )
+    assert why("evaluator", "--run", "r1").output == (
+        "evaluator did not run: trainer failed before it, no memory.\n"
+    )
+    assert "made by an early version" in why("early").output
+    assert "no node 'trainr'" in str(why("trainr").exception)
+    assert "Did you mean 'trainer'?" in str(why("trainr").exception)
+    assert "there is no run 'r9'; the newest are r1" in str(
+        why("trainer", "--run", "r9").exception
+    )
+
+
+def test_gc_says_what_goes_and_removes_it_unless_it_is_tried_out(finished, project):
+    work_dir = WorkDir(project.folder / "work")
+    for number in (2, 3):
+        record = work_dir.read("r1")
+        record.run_id = f"r{number}"
+        work_dir.write(record)
+    lost = work_dir.artifacts / "trainer" / "model" / "7"
+    lost.mkdir(parents=True)
+    (lost / "weights").write_bytes(bytes(3 * 2**20))
+
+    tried = CliRunner().invoke(app, ["gc", finished, "--keep-last", "2", "--dry-run"])
+    assert tried.output.splitlines() == [
+        "keeping r2: one of the newest",
+        "keeping r3: one of the newest",
+        "would remove run r1 (failed)",
+        "would remove 1 artifacts, 0 cached results and 0 compiled DAGs: 3.0 MiB",
+    ]
+    assert lost.exists()
+    assert len(work_dir.list_runs()) == 3
+
+    CliRunner().invoke(app, ["gc", finished, "--keep-last", "2"])
+    assert not lost.exists()
+    assert [record.run_id for record in work_dir.list_runs()] == ["r2", "r3"]
+    assert CliRunner().invoke(app, ["gc", finished, "--keep-last", "0"]).exit_code == 2
 
 
 def test_part_that_is_not_installed_is_named(monkeypatch, capsys):

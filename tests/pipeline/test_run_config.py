@@ -1,4 +1,4 @@
-"""Settings of the `run` section: what is refused, and a node's own over the section's."""
+"""The `run` section: what is refused, and a node's own settings over the section's."""
 
 import os
 
@@ -69,4 +69,5 @@ def test_two_nodes_work_at_a_time_and_one_on_one_core(monkeypatch):
 
 def test_nodes_have_every_setting_of_the_section_that_is_about_one_node():
     about_one = {"retries", "backoff_s", "timeout_s", "cache"}
-    assert {name for name in NodeRunConfig.__dataclass_fields__} == about_one
+    assert set(NodeRunConfig.__dataclass_fields__) == about_one
+    assert about_one <= set(RunConfig.__dataclass_fields__)

@@ -1,4 +1,4 @@
-"""Many runs may hold a work folder, or one who removes things; nobody else's death does."""
+"""Many runs hold a work folder, or one who removes things; the dead hold nothing."""
 
 import subprocess
 import sys

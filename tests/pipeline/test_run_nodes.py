@@ -1,4 +1,4 @@
-"""Whole runs of a small DAG through the real runner, cache and processes, without TFX."""
+"""Whole runs of a small DAG: the real runner, cache and processes, without TFX."""
 
 import itertools
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import source_digest
 from pipeline.local_runner import (
     PublishError,
     RunInterruptedError,
@@ -79,7 +80,8 @@ class Toy:
         self.work_dir.write(self.record)
         self.listener = Listener()
         self.processes = NodeProcesses(
-            self.work_dir.log_path(self.record.run_id, "start"), "tests.pipeline.toy_dag"
+            self.work_dir.log_path(self.record.run_id, "start"),
+            "tests.pipeline.toy_dag",
         )
         try:
             run_nodes(
@@ -253,16 +255,15 @@ def test_edit_while_a_run_goes_on_is_told_and_the_result_not_kept(
         (toy.work_dir.path / "go").touch()
 
     threading.Thread(target=edit, daemon=True).start()
-    from pipeline import source_digest
-
     source_digest._own_roots.cache_clear()
     record = toy.run(dag)
     source_digest._own_roots.cache_clear()
 
     assert record.node("first").details == ()
-    assert record.node("end").details == (
+    (detail,) = record.node("end").details
+    assert detail == (
         "its result is not kept for later runs: toy.py was edited while the run went "
-        "on.",
+        "on."
     )
 
 
@@ -331,7 +332,7 @@ def test_dag_is_compiled_once_and_again_when_what_it_is_made_of_changes(toy):
     toy.run()
     (path,) = (toy.work_dir.cache / "dags").glob("*.pb")
     os.utime(path, (0, 0))
-    toy.run(retries=3)
+    toy.run(ToyDag(config={"run": {"retries": 3}}), retries=3)
     assert list((toy.work_dir.cache / "dags").glob("*.pb")) == [path]
     assert path.stat().st_mtime > 0, "gc takes it for used long ago"
     toy.run(ToyDag(texts={"end": "END"}))
@@ -346,6 +347,28 @@ def test_store_that_cannot_be_told_ends_the_run(toy, monkeypatch):
     with pytest.raises(PublishError, match="database is locked"):
         toy.run(ToyDag(texts={"left": "LEFT"}))
     assert "left" not in toy.noted("started")[4:]
+
+
+def test_run_that_cannot_go_on_ends_the_nodes_at_work(toy, monkeypatch):
+    flow = {"slow": (), "hit": (), "after": ("hit",)}
+    toy.run(ToyDag(flow=flow))
+    monkeypatch.setattr(
+        NodeProcesses, "start", _failing_publication(NodeProcesses.start)
+    )
+    began = time.monotonic()
+    with pytest.raises(PublishError, match="database is locked"):
+        toy.run(
+            ToyDag(
+                flow=flow, does={"slow": "wait for nothing"}, texts={"after": "AFTER"}
+            )
+        )
+    assert time.monotonic() - began < 20
+    assert toy.states() == {
+        "slow": "interrupted",
+        "hit": "cached",
+        "after": "not run",
+        "load_libraries": "failed",
+    }
 
 
 def _failing_publication(start):

@@ -2,6 +2,9 @@
 
 import json
 import os
+import subprocess
+import sys
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,6 +17,7 @@ from pipeline.run_record import (
     RunRecord,
     WorkDir,
     new_run_id,
+    process_start,
 )
 
 
@@ -66,9 +70,43 @@ def test_running_record_without_its_process_was_killed():
 
 
 def test_run_ids_sort_by_time_and_differ():
-    first, second = new_run_id(), new_run_id()
-    assert first != second
-    assert first[:13] <= second[:13]
+    moments = [
+        datetime(2026, 11, 20, 10, 45, 12, microsecond, tzinfo=UTC)
+        for microsecond in (0, 20, 40, 500_000, 999_999)
+    ]
+    ids = [new_run_id(moment) for moment in moments]
+    assert ids == sorted(ids)
+    assert ids[3].startswith("20261120-104512-8000")
+    assert len({new_run_id(moments[0]) for _ in range(50)}) > 25
+
+
+def test_process_is_alive_only_if_it_is_the_one_that_wrote_the_record():
+    started = process_start(os.getpid())
+    assert record(pid=os.getpid(), pid_started=started).is_alive()
+    # The number was given to another process since.
+    assert record(pid=os.getpid(), pid_started=started - 1).is_abandoned()
+
+
+def test_ended_process_that_nobody_has_waited_for_is_gone():
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    assert process_start(ended.pid) is None
+    ended.wait()
+
+
+def test_record_of_an_early_version_is_read(tmp_path):
+    work_dir = WorkDir(tmp_path)
+    work_dir.write(record(node("trainer", "model")))
+    path = tmp_path / "runs" / "r1" / "run.json"
+    values = json.loads(path.read_text())
+    for name in ("pid_started", "selection", "exit_problems"):
+        del values[name]
+    for name in ("why", "details", "attempts", "started_s"):
+        del values["nodes"][0][name]
+    for name in ("artifact_id", "content_digest"):
+        del values["nodes"][0]["outputs"]["model"][0][name]
+    path.write_text(json.dumps(values))
+    assert work_dir.read("r1") == record(node("trainer", "model"))
 
 
 @pytest.mark.parametrize(
@@ -142,3 +180,17 @@ def test_unreadable_half_of_a_record_is_never_seen(tmp_path):
     work_dir.write(record(state=run_record.FAILED))
     assert path.stat().st_ino != inode, "written in place"
     assert json.loads(path.read_text())["state"] == run_record.FAILED
+
+
+def test_partial_run_without_the_pusher_is_done_and_one_with_it_is_judged():
+    part = record(node("evaluator"), selection="--only evaluator")
+    conclude(part)
+    assert (part.state, part.exit_code) == (run_record.PARTIAL, 0)
+    assert part.reason == (
+        "--only evaluator: the pusher was left out, nothing was pushed"
+    )
+    rest = record(
+        node("pusher", "pushed_model", pushed=1, version=3), selection="--from trainer"
+    )
+    conclude(rest)
+    assert rest.state == run_record.PUSHED

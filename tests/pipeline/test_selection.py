@@ -1,4 +1,4 @@
-"""A partial run runs what it must, takes the rest from one run, and says if it cannot."""
+"""A partial run runs what it must and takes the rest from one earlier run."""
 
 import pytest
 from hypothesis import given

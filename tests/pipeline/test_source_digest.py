@@ -165,7 +165,8 @@ def test_imports_are_kept_from_run_to_run_by_content(package, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("damage", ["", "[]", '{"a": 5}', "\x00\x01", None])
-def test_damaged_file_of_imports_is_parsed_anew(package, tmp_path, damage):
+@pytest.mark.usefixtures("package")
+def test_damaged_file_of_imports_is_parsed_anew(tmp_path, damage):
     kept = tmp_path / "imports.json"
     before = digests("somecase.preprocessing")
     text = json.dumps(dict.fromkeys(before.values(), 5)) if damage is None else damage

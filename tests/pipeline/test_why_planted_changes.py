@@ -1,4 +1,4 @@
-"""`slipway why` names the cause of each of thirteen changes planted into a finished run.
+"""`slipway why` names the cause of every change planted after a finished run.
 
 The DAG is the flights pipeline's own, compiled; what its nodes write is made up: text
 that follows from their keys, as what real nodes write follows from what they are given.

@@ -96,7 +96,8 @@ def test_byte_of_equal_size_and_time_reruns_the_node_that_wrote_it(kept, decided
     assert f"content {artifact.content_digest[:8]} to " in decision.why
 
 
-def test_artifact_that_ml_metadata_does_not_know_reruns_its_node(bench, kept, decided):
+@pytest.mark.usefixtures("kept")
+def test_artifact_that_ml_metadata_does_not_know_reruns_its_node(bench, decided):
     """Somebody removed the store: the same ids are other artifacts by now."""
     bench.work_dir.metadata_path.unlink()
     bench.begin_store()
@@ -121,7 +122,7 @@ def test_store_knows_each_artifact_by_its_folder(bench):
     assert known_uris(bench.work_dir.metadata_path, []) == {}
 
 
-def test_changed_key_is_compared_with_the_newest_result(bench, entries, kept, decided):
+def test_changed_key_is_compared_with_the_newest_result(entries, kept, decided):
     edited = {"models/flights/model.py": sha("edited")}
     newest = CacheEntry(
         node_id="trainer", key=key(sources=edited), run_id="r2", outputs=kept.outputs

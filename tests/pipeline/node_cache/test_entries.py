@@ -54,10 +54,10 @@ def test_other_key_and_other_node_are_not_found(entries):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda text: "",
+        lambda _text: "",
         lambda text: text[: len(text) // 2],
-        lambda text: "[]",
-        lambda text: "5",
+        lambda _text: "[]",
+        lambda _text: "5",
         lambda text: text.replace('"format_version": 1', '"format_version": 2'),
         lambda text: text.replace('"run_id"', '"ran_id"'),
         lambda text: text.replace('"uri"', '"url"'),

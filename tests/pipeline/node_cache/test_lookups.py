@@ -44,7 +44,7 @@ def test_names_are_those_of_the_real_classes():
 
     module, _, name = BASELINE_STRATEGY.rpartition(".")
     assert (strategy.__name__, hasattr(strategy, name)) == (module, True)
-    assert PUSHER == f"{component.__name__}.ModelPusher_Executor"
+    assert f"{component.__name__}.ModelPusher_Executor" == PUSHER
     assert hasattr(component, "ModelPusher_Executor")
 
 
@@ -155,18 +155,14 @@ def push(served, model):
     def assemble(folder, version):
         seal(folder, paper_contract(version))
 
-    return lambda: publish(
-        Path(model.uri) / "Format-Serving", served, assemble, AUTHOR
-    )
+    return lambda: publish(Path(model.uri) / "Format-Serving", served, assemble, AUTHOR)
 
 
 def test_model_that_was_never_pushed_is_left_to_the_pusher(look_up):
     assert look_up() is None
 
 
-def test_published_model_is_found_with_what_the_pusher_would_say(
-    look_up, push, served
-):
+def test_published_model_is_found_with_what_the_pusher_would_say(look_up, push, served):
     push()
     outputs, why = look_up()
     (pushed,) = outputs["pushed_model"]

@@ -26,6 +26,8 @@ KEYS = st.builds(
     sources=PARTS,
     libraries=PARTS,
 )
+MODEL, EDITED = sha("model"), sha("edited")
+ROWS, OTHERS = sha("rows")[:8], sha("others")[:8]
 PART_NAMES = {
     "parameters": "parameter",
     "inputs": "input",
@@ -35,8 +37,10 @@ PART_NAMES = {
 LEAVES = st.none() | st.booleans() | st.integers() | TEXTS
 VALUES = st.recursive(
     LEAVES,
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text("ab.[]\"'0", max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text("ab.[]\"'0", max_size=3), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -92,8 +96,7 @@ def test_value_does_not_move_from_one_part_to_another_unnoticed():
     [
         (
             {"sources": {"models/flights/model.py": sha("edited")}},
-            f"models/flights/model.py changed, content {sha('model')[:8]} to "
-            f"{sha('edited')[:8]}",
+            f"models/flights/model.py changed, content {MODEL[:8]} to {EDITED[:8]}",
         ),
         (
             {"parameters": {"train_args.batch_size": "64", "seed": "7"}},
@@ -105,8 +108,7 @@ def test_value_does_not_move_from_one_part_to_another_unnoticed():
         ),
         (
             {"inputs": {"examples from example_gen": sha("others")}},
-            "its input examples from example_gen changed, content "
-            f"{sha('rows')[:8]} to {sha('others')[:8]}",
+            f"its input examples from example_gen changed, content {ROWS} to {OTHERS}",
         ),
         (
             {"libraries": {"tensorflow": "2.22.0"}},
