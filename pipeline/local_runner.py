@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.dag_file import dag_file, is_compiled
 from pipeline.dag_inputs import DagInputs
@@ -22,6 +22,7 @@ from pipeline.node_plan import NodePlan, read_plan
 from pipeline.node_processes import DIED, NodeProcesses, wait_for_any
 from pipeline.node_schedule import NodeSchedule
 from pipeline.run_config import RunConfig
+from pipeline.run_listener import RunListener
 from pipeline.run_record import NodeFailure, NodeResult, RunRecord, WorkDir
 from pipeline.run_target import Hit, RunTarget
 from pipeline.run_values import RunValues
@@ -34,22 +35,6 @@ LOAD_STEP = "load_libraries"
 # What the libraries say when they are imported.
 START_LOG = "start"
 _TICK_S = 0.1
-
-
-class RunListener(Protocol):
-    """Is told how a run goes on; the terminal's progress is one."""
-
-    def on_nodes(self, node_ids: list[str]) -> None:
-        """The DAG is known; these nodes will run, in this order."""
-
-    def on_start(self, node_id: str) -> None:
-        """A node starts."""
-
-    def on_tick(self) -> None:
-        """Called about ten times a second while nodes work."""
-
-    def on_end(self, result: NodeResult) -> None:
-        """A node ended."""
 
 
 class PublishError(RuntimeError):
@@ -256,6 +241,15 @@ class _LocalRun:
         if self._is_unpublished() and self._publish():
             return False
         self._decided[node_id] = decision
+        self._set(
+            NodeResult(
+                node_id=node_id,
+                state="running",
+                why=decision.why,
+                details=decision.details,
+            )
+        )
+        self._work_dir.write(self._record)
         self._schedule.start(node_id)
         self._listener.on_start(node_id)
         self._attempts.start(node_id)

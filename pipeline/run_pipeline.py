@@ -29,12 +29,12 @@ from pipeline.feature_list import read_feature_list
 from pipeline.local_runner import (
     START_LOG,
     RunInterruptedError,
-    RunListener,
     RunOptions,
     run_nodes,
 )
 from pipeline.node_processes import NODE_MODULE, NodeProcesses
 from pipeline.run_config import RunConfig
+from pipeline.run_listener import RunListener
 from pipeline.run_lock import preparing, running
 from pipeline.run_record import (
     NodeResult,
@@ -126,6 +126,12 @@ def conclude_killed_runs(work_dir: WorkDir) -> None:
             continue
         record.state, record.exit_code = run_record.INTERRUPTED, KILLED_EXIT_CODE
         record.reason = "its process was killed; what is complete stays so"
+        record.nodes = [
+            dataclasses.replace(node, state="interrupted")
+            if node.state == "running"
+            else node
+            for node in record.nodes
+        ]
         work_dir.write(record)
         settings = record.settings.get("run", {})
         record.exit_problems = call_exit_handlers(

@@ -66,7 +66,7 @@ class NodeResult:
     Attributes:
         node_id: Its id in the DAG.
         state: "done", "cached", "reused" (left out of a partial run), "failed",
-            "interrupted" or "not run".
+            "interrupted", "not run", or "running".
         wall_s: Seconds it took, all attempts together.
         peak_memory_bytes: Largest resident size of its process.
         outputs: Output name to artifacts.

@@ -119,7 +119,7 @@ def test_overrides_fill_sections_left_empty(tmp_path):
             {"dta.label": "x"},
             (
                 "unknown setting dta; known settings are name, work_dir, seed, "
-                "min_free_disk_gib, data, validation, transform, train, tune, "
+                "min_free_disk_gib, run, data, validation, transform, train, tune, "
                 "evaluation, deployment. Did you mean 'data'?"
             ),
         ),

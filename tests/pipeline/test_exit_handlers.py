@@ -134,14 +134,23 @@ def test_killed_run_is_concluded_by_the_next_one_once(tmp_path):
     killed = subprocess.Popen([sys.executable, "-c", ""])
     killed.wait()
     work_dir = WorkDir(tmp_path)
-    work_dir.write(dataclasses.replace(new_record(tmp_path), pid=killed.pid))
+    record = dataclasses.replace(new_record(tmp_path), pid=killed.pid)
+    record.nodes = [
+        NodeResult(node_id="a", state="done"),
+        NodeResult(node_id="b", state="running"),
+        NodeResult(node_id="c", state="not run"),
+    ]
+    work_dir.write(record)
     work_dir.write(dataclasses.replace(new_record(tmp_path), run_id="r2"))
 
     for _ in range(2):
         conclude_killed_runs(work_dir)
 
     assert told(tmp_path) == ["r1 interrupted 137"]
-    assert work_dir.read("r1").state == run_record.INTERRUPTED
+    concluded = work_dir.read("r1")
+    assert concluded.state == run_record.INTERRUPTED
+    states = [node.state for node in concluded.nodes]
+    assert states == ["done", "interrupted", "not run"]
     assert work_dir.read("r2").state == run_record.RUNNING
 
 

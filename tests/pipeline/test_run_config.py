@@ -1,11 +1,16 @@
 """The `run` section: what is refused, and a node's own settings over the section's."""
 
 import os
+import re
+from pathlib import Path
 
 import pytest
+import yaml
 
 from pipeline.run_config import NodeRunConfig, RunConfig
 from pipeline.settings_loader import ConfigError, build_settings
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def load(**values):
@@ -57,6 +62,14 @@ def test_no_cache_is_over_every_nodes_own():
 def test_setting_that_cannot_be_is_named_with_its_value(values, message):
     with pytest.raises(ConfigError, match=message):
         load(**values)
+
+
+def test_section_in_the_documentation_is_one():
+    text = (ROOT / "docs" / "running.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    made = build_settings(RunConfig, yaml.safe_load(block)["run"], "run")
+    assert made.of_node("trainer").timeout_s == 7200
+    assert made.on_exit == ("mycase.notify.tell",)
 
 
 def test_two_nodes_work_at_a_time_and_one_on_one_core(monkeypatch):

@@ -226,11 +226,14 @@ def test_interrupted_run_says_what_is_complete_and_why_the_rest_had_to_run(toy):
     def press():
         while "left" not in toy.noted("started"):
             time.sleep(0.02)
+        seen.append(toy.work_dir.read("r1").node("left"))
         os.kill(os.getpid(), signal.SIGINT)
 
+    seen = []
     threading.Thread(target=press, daemon=True).start()
     with pytest.raises(RunInterruptedError):
         toy.run(dag)
+    assert [(node.state, node.why[:8]) for node in seen] == [("running", "left ran")]
     assert toy.states()["first"] == "done"
     assert toy.states()["left"] == "interrupted"
     assert toy.states()["end"] == "not run"
