@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from components.columnar_example_gen.encode import example_kind
 from components.columnar_example_gen.row_filter import check_filter
 from components.columnar_example_gen.source_files import SourceFile
+from components.columnar_examples.encode import example_kind
 from data.errors import DataContractError, list_in_words
 from data.file_formats import format_of
 from data.manifest import MANIFEST_NAME

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from components.columnar_example_gen.row_filter import check_filter
 from components.columnar_example_gen.row_reader import Fragment, RowReader
 from components.columnar_example_gen.source_files import SourceFile, check_columns
-from components.columnar_example_gen.split_plan import epoch_seconds
+from components.columnar_examples.event_times import epoch_seconds
 from data.errors import DataContractError
 from data.manifest import MANIFEST_NAME, SpanManifest, digest_of_files
 from data.spans import (

@@ -11,7 +11,7 @@ import pyarrow.parquet
 
 from components.columnar_example_gen.bad_rows import BadRow
 from components.columnar_example_gen.csv_rows import CsvFile, RowChunk
-from components.columnar_example_gen.encode import example_kind
+from components.columnar_examples.encode import example_kind
 from data.file_formats import format_of
 from data.spans import DataContractError
 

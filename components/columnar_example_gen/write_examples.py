@@ -31,10 +31,11 @@ from components.columnar_example_gen.bad_rows import (
     BadRowRule,
     QuarantineFile,
 )
-from components.columnar_example_gen.encode import encode_batch
 from components.columnar_example_gen.row_reader import CleanRows, Fragment, RowReader
-from components.columnar_example_gen.split_plan import SPLITS, SplitPlan, epoch_seconds
-from components.columnar_example_gen.tfrecord import ShardFile
+from components.columnar_example_gen.split_plan import SPLITS, SplitPlan
+from components.columnar_examples.encode import encode_batch
+from components.columnar_examples.event_times import epoch_seconds
+from components.columnar_examples.tfrecord import ShardFile
 from components.file_workers.map_files import MapFiles
 
 ROW_COUNTS_FILE = "row_counts.json"

@@ -9,9 +9,11 @@ split, its files in order of name, are in the order in which they came.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform import TFTransformOutput, impl_helper
 
@@ -22,7 +24,8 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 from tfx_bsl.tfxio.tensor_adapter import TensorAdapter
 
 from components.columnar_examples.batch_source import tensor_adapter_config
-from components.columnar_examples.shard_writer import ShardWriter
+from components.columnar_examples.encode import encode_numbers
+from components.columnar_examples.tfrecord import ShardFile
 from components.columnar_transform.decoded_file import read_raw
 
 
@@ -49,27 +52,23 @@ def transform_file(path: str, learned: LearnedTransform, folder: str) -> int:
     """
     transform = _load(learned)
     name = Path(path).name.split(".")[0]
-    shard: ShardWriter | None = None
+    batches = read_raw(path, learned.schema)
+    first = next(batches, None)
+    if first is None:
+        return 0
     num_rows = 0
-    try:
-        for batch in read_raw(path, learned.schema):
-            shard = shard or ShardWriter(Path(folder) / f"transformed-{name}.gz")
+    with ShardFile(Path(folder) / f"transformed-{name}.gz") as shard:
+        for batch in chain([first], batches):
             rows = transform(batch)
             shard.write(rows)
             num_rows += len(rows)
-    except BaseException:
-        if shard is not None:
-            shard.discard()
-        raise
-    if shard is not None:
-        shard.finish()
     return num_rows
 
 
 @lru_cache(maxsize=1)
 def _load(
     learned: LearnedTransform,
-) -> Callable[[pa.RecordBatch], list[bytes]]:
+) -> Callable[[pa.RecordBatch], pa.BinaryArray]:
     """Returns a function from raw rows to serialized transformed tf.Examples.
 
     Loading the graph takes about a second, so each process does it once.
@@ -83,9 +82,33 @@ def _load(
     converter = impl_helper.make_tensor_to_arrow_converter(transformed)
     encoder = RecordBatchToExamplesEncoder(transformed)
 
-    def transform(batch: pa.RecordBatch) -> list[bytes]:
+    def transform(batch: pa.RecordBatch) -> pa.BinaryArray:
         tensors = loader.apply_transform_model(adapter.ToBatchTensors(batch))
-        rows: list[bytes] = encoder.encode(converter.convert(tensors))
-        return rows
+        transformed_batch = converter.convert(tensors)
+        numbers = _numbers(transformed_batch)
+        if numbers is None:
+            return pa.array(encoder.encode(transformed_batch), pa.binary())
+        return encode_numbers(numbers, transformed_batch.num_rows)
 
     return transform
+
+
+def _numbers(batch: pa.RecordBatch) -> dict[str, pa.Array] | None:
+    """Returns each column's values if all are one number a row; else None.
+
+    tfx_bsl's encoder takes all kinds of columns, but orders their features anew in
+    every call: the same rows are other bytes then.
+    """
+    columns = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        values = column.flatten()
+        if values.type not in (pa.int64(), pa.float32()) or values.null_count:
+            return None
+        if len(values) != len(column) or not _is_one_each(column):
+            return None
+        columns[name] = values
+    return columns
+
+
+def _is_one_each(column: pa.Array) -> bool:
+    return bool(pc.all(pc.equal(pc.list_value_length(column), 1)).as_py())

@@ -18,8 +18,8 @@ from tfx.types.standard_artifacts import (
     TransformGraph,
 )
 
-from components.columnar_example_gen.encode import encode_batch
-from components.columnar_examples.shard_writer import ShardWriter
+from components.columnar_examples.encode import encode_batch
+from components.columnar_examples.tfrecord import ShardFile
 from components.columnar_statistics_gen.component import ColumnarStatisticsGen
 from components.columnar_transform.component import ColumnarTransform
 from data.flights.source import load_table, slice_evenly
@@ -35,9 +35,9 @@ def write_examples(folder):
     names = [("train", 0), ("train", 1), ("train", 2), ("eval", 3)]
     for split, index in names:
         part = table.slice(index * 800, 800).combine_chunks().to_batches()[0]
-        with ShardWriter(folder / f"Split-{split}" / f"data-{index:05d}.gz") as shard:
-            shard.write(encode_batch(part).to_pylist())
-    with ShardWriter(folder / "Split-train" / "data-00009.gz"):
+        with ShardFile(folder / f"Split-{split}" / f"data-{index:05d}.gz") as shard:
+            shard.write(encode_batch(part))
+    with ShardFile(folder / "Split-train" / "data-00009.gz"):
         pass
     return folder
 

@@ -1,13 +1,12 @@
-"""Rows come in file order, a batch at a time, and shards appear whole."""
+"""Rows come in file order, a batch at a time."""
 
 import pyarrow as pa
 import pytest
-import tensorflow as tf
 
-from components.columnar_example_gen.encode import encode_batch
 from components.columnar_examples.batch_source import read_batches
-from components.columnar_examples.shard_writer import ShardWriter
+from components.columnar_examples.encode import encode_batch
 from components.columnar_examples.split_files import list_split_files
+from components.columnar_examples.tfrecord import ShardFile
 from data.flights.source import load_table, slice_evenly
 
 pytestmark = pytest.mark.beam
@@ -20,8 +19,8 @@ def shards(tmp_path_factory):
     table = slice_evenly(load_table(), 2000)
     for index in range(2):
         part = table.slice(index * 1000, 1000).combine_chunks().to_batches()[0]
-        with ShardWriter(folder / f"data-{index:05d}-of-00002.gz") as shard:
-            shard.write(encode_batch(part).to_pylist())
+        with ShardFile(folder / f"data-{index:05d}-of-00002.gz") as shard:
+            shard.write(encode_batch(part))
     return folder
 
 
@@ -33,24 +32,6 @@ def test_rows_come_in_file_order_in_batches_of_a_fixed_size(shards):
     assert sizes == [300, 300, 300, 100]
     first = load_table()["flight_id"][0].as_py().encode()
     assert whole["flight_id"][0].as_py() == [first]
-
-
-def test_shard_appears_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "Split-x" / "data.gz"
-
-    def records():
-        yield b"one"
-        raise RuntimeError("half")
-
-    with pytest.raises(RuntimeError, match="half"), ShardWriter(path) as shard:
-        shard.write(records())
-    assert list(path.parent.iterdir()) == []
-
-    with ShardWriter(path) as shard:
-        shard.write([b"one", b"two"])
-        assert not path.exists()
-    records = tf.data.TFRecordDataset(str(path), compression_type="GZIP")
-    assert [record.numpy() for record in records] == [b"one", b"two"]
 
 
 def test_files_being_written_do_not_count(tmp_path):

@@ -2,6 +2,7 @@
 
 import datetime
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow as tf
@@ -9,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-from components.columnar_example_gen.encode import as_example_values, encode_batch
+from components.columnar_examples.encode import (
+    as_example_values,
+    encode_batch,
+    encode_numbers,
+)
 from data.spans import DataContractError
 
 Example = tf.train.Example
@@ -137,3 +142,24 @@ def test_number_that_no_int64_holds_is_refused():
 def test_a_type_that_no_example_can_hold_is_refused():
     with pytest.raises(DataContractError, match=r"column 'l' has type list<.*>, which"):
         decoded({"l": [[1, 2]]})
+
+
+def test_numbers_keep_nan_as_a_value_and_are_the_same_bytes_each_time():
+    columns = {
+        "x_xf": pa.array([0.5, float("nan"), -0.0], pa.float32()),
+        "n_xf": pa.array([0, -1, 2**62], pa.int64()),
+    }
+    rows = encode_numbers(columns, 3)
+    spec = {
+        "x_xf": tf.io.FixedLenFeature([], tf.float32),
+        "n_xf": tf.io.FixedLenFeature([], tf.int64),
+    }
+    parsed = tf.io.parse_example(rows.to_pylist(), spec)
+
+    np.testing.assert_array_equal(
+        parsed["x_xf"].numpy().view(np.uint32),
+        np.array([0.5, np.nan, -0.0], np.float32).view(np.uint32),
+    )
+    assert parsed["n_xf"].numpy().tolist() == [0, -1, 2**62]
+    swapped = dict(reversed(columns.items()))
+    assert encode_numbers(swapped, 3).equals(rows)

@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.columnar_example_gen.tfrecord import ShardFile, frame_records
+from components.columnar_examples.tfrecord import ShardFile, frame_records
 
 
 def records_in(path, compression="GZIP"):

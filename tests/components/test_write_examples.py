@@ -15,7 +15,6 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from tfx.components.example_gen.csv_example_gen.executor import _CsvToExample
 
 from components.columnar_example_gen.bad_rows import BadRowRule
-from components.columnar_example_gen.encode import encode_batch
 from components.columnar_example_gen.read_plan import (
     check_files,
     event_times,
@@ -32,6 +31,7 @@ from components.columnar_example_gen.write_examples import (
     read_counts,
     write_examples,
 )
+from components.columnar_examples.encode import encode_batch
 from components.columnar_examples.split_files import list_split_files
 from data.flights.source import prepare_sample
 from data.spans import SpanLayout, list_spans

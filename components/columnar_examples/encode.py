@@ -14,14 +14,14 @@ Source:
     https://protobuf.dev/programming-guides/encoding for their bytes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.columnar_example_gen.split_plan import epoch_seconds
+from components.columnar_examples.event_times import epoch_seconds
 from data.spans import DataContractError
 
 # Field 1, length-delimited: the tag of Example.features, Features.feature, of the key
@@ -47,11 +47,37 @@ def encode_batch(batch: pa.RecordBatch) -> pa.BinaryArray:
         DataContractError: A column has a type that tf.Example cannot hold, or a value
             that an int64 cannot.
     """
-    entries, length = [], np.zeros(batch.num_rows, dtype=np.int64)
-    for name in sorted(batch.schema.names):
-        column = _encode_column(as_example_values(batch.column(name), name), name)
-        entries.append(column)
-        length += _lengths(column)
+    return _encode(
+        {
+            name: _encode_column(as_example_values(batch.column(name), name), name)
+            for name in batch.schema.names
+        },
+        batch.num_rows,
+    )
+
+
+def encode_numbers(columns: Mapping[str, pa.Array], num_rows: int) -> pa.BinaryArray:
+    """Returns one serialized tf.Example for each row of a table of numbers, in order.
+
+    Args:
+        columns: Name to int64 or float32 [rows] without nulls; NaN is a value.
+        num_rows: Rows of each.
+    """
+    return _encode(
+        {
+            name: _encode_column(values, name, keeps_nan=True)
+            for name, values in columns.items()
+        },
+        num_rows,
+    )
+
+
+def _encode(columns: Mapping[str, pa.BinaryArray], num_rows: int) -> pa.BinaryArray:
+    """Joins the columns' map entries, in order of the features' names."""
+    entries = [columns[name] for name in sorted(columns)]
+    length = np.zeros(num_rows, dtype=np.int64)
+    for entry in entries:
+        length += _lengths(entry)
     return _join(_prefixes(length, _FIELD_1), *entries)
 
 
@@ -104,7 +130,9 @@ def as_example_values(values: pa.Array, name: str) -> pa.Array:
         ) from error
 
 
-def _encode_column(values: pa.Array, name: str) -> pa.BinaryArray:
+def _encode_column(
+    values: pa.Array, name: str, *, keeps_nan: bool = False
+) -> pa.BinaryArray:
     """Returns the bytes of one map entry of Features for each row."""
     kind = {pa.int64(): "int", pa.float32(): "float"}.get(values.type, "bytes")
     if kind == "float":  # as bits: 0.0 and -0.0 are two values
@@ -112,7 +140,11 @@ def _encode_column(values: pa.Array, name: str) -> pa.BinaryArray:
         floats = np.where(missing, np.nan, np.asarray(pc.fill_null(values, 0)))
         values = pa.array(floats.astype("<f4").view(np.uint32))
     coded = values.dictionary_encode("encode")
-    content = _CONTENT[kind](coded.dictionary)
+    content = (
+        _float_content(coded.dictionary, keeps_nan=keeps_nan)
+        if kind == "float"
+        else _CONTENT[kind](coded.dictionary)
+    )
     prefixes = _by_length(
         _lengths(content), lambda length: _entry_prefix(name.encode(), kind, length)
     )
@@ -135,9 +167,9 @@ def _text_content(values: pa.Array) -> pa.BinaryArray:
     return pc.fill_null(pc.cast(values, pa.binary()), b"")
 
 
-def _float_content(bits: pa.Array) -> pa.BinaryArray:
+def _float_content(bits: pa.Array, *, keeps_nan: bool) -> pa.BinaryArray:
     raw = np.asarray(bits)
-    is_present = ~np.isnan(raw.view(np.float32))
+    is_present = keeps_nan | ~np.isnan(raw.view(np.float32))
     return _binary(raw.astype("<u4").view(np.uint8).reshape(-1, 4), is_present * 4)
 
 
@@ -158,7 +190,7 @@ def _int_content(values: pa.Array) -> pa.BinaryArray:
     return _binary(matrix, lengths)
 
 
-_CONTENT = {"bytes": _text_content, "float": _float_content, "int": _int_content}
+_CONTENT = {"bytes": _text_content, "int": _int_content}
 
 
 def _binary(
