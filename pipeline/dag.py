@@ -14,8 +14,8 @@ BEAM_ARGS = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
     # Workers beside the pipeline's process, by the processors there are.
     "--file_workers=0",
-    # For workers elsewhere TFX builds a package of itself, 2 s a node, unless an argument
-    # says that they have it. The in-memory runner has none, and uses no image.
+    # For workers elsewhere TFX builds a package of itself, 2 s a node, unless they have
+    # an image. The in-memory runner has no workers, and looks at no image.
     "--sdk_container_image=none",
 ]
 
