@@ -9,6 +9,7 @@ it is what a person would wait for before the first node starts. Nothing is lost
               process ends: TFDV's display in a notebook, NLTK's transition parser
 """
 
+import gc
 import importlib
 import importlib.util
 import sys
@@ -54,6 +55,9 @@ def preload() -> None:
     with _only_what_nodes_need():
         for name in MODULES:
             importlib.import_module(name)
+    # The collector of a fork would write to, and so copy, every page it shares.
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager

@@ -29,6 +29,10 @@ from components.columnar_examples.tfrecord import ShardFile
 from components.columnar_transform.decoded_file import read_raw
 
 
+_STEP_ROWS = 4096
+"""Rows transformed at once: four times as many took 250 MB more in each process."""
+
+
 @dataclass(frozen=True)
 class LearnedTransform:
     """What is applied.
@@ -59,9 +63,12 @@ def transform_file(path: str, learned: LearnedTransform, folder: str) -> int:
     num_rows = 0
     with ShardFile(Path(folder) / f"transformed-{name}.gz") as shard:
         for batch in chain([first], batches):
-            rows = transform(batch)
-            shard.write(rows)
-            num_rows += len(rows)
+            for start in range(0, batch.num_rows, _STEP_ROWS):
+                rows = transform(batch.slice(start, _STEP_ROWS))
+                shard.write(rows)
+                num_rows += len(rows)
+            # Arrow would keep what it has for as long as the process lives.
+            pa.default_memory_pool().release_unused()
     return num_rows
 
 
