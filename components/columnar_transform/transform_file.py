@@ -28,7 +28,6 @@ from components.columnar_examples.encode import encode_numbers
 from components.columnar_examples.tfrecord import ShardFile
 from components.columnar_transform.decoded_file import read_raw
 
-
 _STEP_ROWS = 4096
 """Rows transformed at once: four times as many took 250 MB more in each process."""
 
