@@ -127,6 +127,8 @@ def print_outcome(console: Console, record: RunRecord, outcome: Outcome) -> None
     style = _STATE_STYLES.get(record.state, "bold red")
     console.print(Text(f"{record.state.upper()}", style=style), end="  ")
     console.print(Text(record.reason))
+    for problem in record.exit_problems:
+        console.print(Text(f"on_exit {problem}", style="yellow"))
     for line in _next_steps(record, outcome):
         console.print(Text(line), soft_wrap=True)
 
