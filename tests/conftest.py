@@ -1,4 +1,7 @@
-"""Ends the test process once the summary is printed.
+"""Makes signals arrive, and ends the test process once the summary is printed.
+
+A shell without job control starts background commands with SIGINT ignored, and what
+they start inherits it: tests that send Ctrl-C to a process would wait for ever.
 
 Arrow's thread pool is taken down after the interpreter: a reader's thread that still
 waits for Python's lock then waits for ever, and with it the process, whose tests have
@@ -6,9 +9,13 @@ all passed.
 """
 
 import os
+import signal
 import sys
 
 import pytest
+
+# A handler of Python's becomes the default action in what is started.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _EXIT_STATUS = pytest.StashKey[int]()
 
