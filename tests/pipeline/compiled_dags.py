@@ -28,8 +28,8 @@ def dag_inputs(overrides, changes) -> DagInputs:
         data_digest=f"{sum(spans):064x}",
         schema_digest="5c" * 32,
         csv_kinds={},
-        pipeline_root="/work/artifacts",
-        metadata_path="/work/metadata.sqlite",
+        pipeline_root="/somewhere/artifacts",
+        metadata_path="/somewhere/metadata.sqlite",
         server_binary="",
     )
     return dataclasses.replace(inputs, **changes)
