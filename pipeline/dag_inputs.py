@@ -21,6 +21,7 @@ class DagInputs:
         pipeline_root: Folder for artifacts.
         metadata_path: SQLite file of ML Metadata.
         server_binary: The server that a model is tried in; "" for our own.
+        server_digest: SHA-256 (hex) of that file; "" for our own.
     """
 
     config: PipelineConfig
@@ -32,3 +33,4 @@ class DagInputs:
     pipeline_root: str
     metadata_path: str
     server_binary: str
+    server_digest: str

@@ -12,12 +12,12 @@ it is what a person would wait for before the first node starts. Nothing is lost
 import gc
 import importlib
 import importlib.util
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from importlib.abc import Loader, MetaPathFinder
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+
+from serving.left_out import LeftOut, asked_first
 
 MODULES = (
     "tensorflow_data_validation",
@@ -52,22 +52,12 @@ def preload() -> None:
     Raises:
         ImportError: One of them cannot be imported.
     """
-    with _only_what_nodes_need():
+    with asked_first(_Finder()):
         for name in MODULES:
             importlib.import_module(name)
     # The collector of a fork would write to, and so copy, every page it shares.
     gc.collect()
     gc.freeze()
-
-
-@contextmanager
-def _only_what_nodes_need() -> Iterator[None]:
-    finder = _Finder()
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)
 
 
 class _Finder(MetaPathFinder):
@@ -85,20 +75,8 @@ class _Finder(MetaPathFinder):
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
             spec.loader = (
-                _NotNow()
+                LeftOut("while nodes preload")
                 if name in LEFT_OUT
                 else importlib.util.LazyLoader(spec.loader)
             )
         return spec
-
-
-class _NotNow(Loader):
-    """A loader that fails as a missing package does."""
-
-    def create_module(self, spec: ModuleSpec) -> None:
-        """Leaves it to Python."""
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Raises ModuleNotFoundError, as for a package that is not installed."""
-        name = module.__name__
-        raise ModuleNotFoundError(f"{name} is left out while nodes preload", name=name)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from data.span_files import sha256_of
 from data.spans import (
     DEFAULT_LAYOUT,
     SpanLayout,
@@ -201,6 +202,7 @@ def _run(
     described = describe_spans(
         Path(config.data.input_base), spans, config.data.layout()
     )
+    server_binary = find_server_binary(config.deployment.server_binary)
     inputs = DagInputs(
         config=config,
         spans=described,
@@ -215,7 +217,8 @@ def _run(
         ),
         pipeline_root=str(work_dir.artifacts),
         metadata_path=str(work_dir.metadata_path),
-        server_binary=find_server_binary(config.deployment.server_binary),
+        server_binary=server_binary,
+        server_digest=sha256_of(Path(server_binary)) if server_binary else "",
     )
     run_nodes(record, work_dir, processes, inputs, options, listener)
 

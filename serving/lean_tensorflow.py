@@ -15,11 +15,14 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.abc import Loader, MetaPathFinder
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
+from serving.left_out import LeftOut, asked_first
+
 _STDERR = 2
+_LATER = LeftOut("while TensorFlow is loaded")
 
 
 def preload_tensorflow() -> None:
@@ -33,7 +36,7 @@ def preload_tensorflow() -> None:
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _captured_stderr(), _without_keras():
+    with _captured_stderr(), asked_first(_KerasLater()):
         import tensorflow as tf
 
         tf.get_logger().setLevel("ERROR")
@@ -58,31 +61,10 @@ class _KerasLater(MetaPathFinder):
         if found is None:
             return None
         # TensorFlow asks where Keras lies before it imports it.
-        later = ModuleSpec(name, _NotNow(), origin=found.origin, is_package=True)
+        later = ModuleSpec(name, _LATER, origin=found.origin, is_package=True)
         later.submodule_search_locations = found.submodule_search_locations
         later.has_location = True
         return later
-
-
-class _NotNow(Loader):
-    """A loader that fails as a missing package does."""
-
-    def create_module(self, spec: ModuleSpec) -> None:
-        """Leaves it to Python."""
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Raises ImportError, which TensorFlow expects of a missing Keras."""
-        raise ImportError(f"{module.__name__} is left out while TensorFlow is loaded")
-
-
-@contextmanager
-def _without_keras() -> Iterator[None]:
-    finder = _KerasLater()
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ def ServingValidator(
     golden_rows: InputArtifact[GoldenRows],
     blessing: OutputArtifact[InfraBlessing],
     server_binary: Parameter[str] = "",
+    server_digest: Parameter[str] = "",  # noqa: ARG001 - read by the cache's key
 ) -> None:
     """Blesses a model that a model server loads, and answers with as it must.
 
@@ -35,6 +36,8 @@ def ServingValidator(
             `latency_p99_ms` (float) and `memory_bytes` (int).
         server_binary: Path of the tensorflow_model_server that judges; "": the one on
             PATH, else our own server.
+        server_digest: SHA-256 of that file. Part of the cache's key, so that another
+            server under the same path judges anew.
 
     Raises:
         OSError: The report cannot be written.

@@ -35,6 +35,7 @@ def create_serving_check(
         model=model,
         golden_rows=golden_batch_gen.outputs["golden_rows"],
         server_binary=inputs.server_binary,
+        server_digest=inputs.server_digest,
     ).with_id("serving_validator")
     return ServingCheck(golden_batch_gen, serving_validator)
 

@@ -31,6 +31,7 @@ def dag_inputs(overrides, changes) -> DagInputs:
         pipeline_root="/somewhere/artifacts",
         metadata_path="/somewhere/metadata.sqlite",
         server_binary="",
+        server_digest="",
     )
     return dataclasses.replace(inputs, **changes)
 

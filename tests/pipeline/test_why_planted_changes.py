@@ -40,6 +40,7 @@ VARIANTS = {
     "schema": {"inputs": {"schema_digest": "ab" * 32}},
     "span": {"inputs": {"spans": [1, 2, 3, 4]}},
     "server": {"inputs": {"server_binary": "/opt/tensorflow_model_server"}},
+    "server upgraded": {"inputs": {"server_digest": "cd" * 32}},
 }
 SOURCES = {
     "__init__.py": "",
@@ -294,6 +295,15 @@ def test_binary_of_the_server(pipeline):
     assert why(record, "serving_validator") == (
         'serving_validator ran because parameter server_binary changed from "" to '
         '"/opt/tensorflow_model_server", since run r1.'
+    )
+    assert not {"trainer", "transform"} & ran(record)
+
+
+def test_other_server_under_the_same_path(pipeline):
+    record = pipeline.run("server upgraded")
+    assert why(record, "serving_validator") == (
+        'serving_validator ran because parameter server_digest changed from "" to '
+        "cdcdcdcd, since run r1."
     )
     assert not {"trainer", "transform"} & ran(record)
 
