@@ -24,7 +24,7 @@ from serving.batch_scoring.score_files import ScoreRequest, score_files
 
 def main(bundle, inputs, folder, *numbers):
     # Imported only: a session's threads would not outlive the fork.
-    with lean_tensorflow._without_keras():
+    with lean_tensorflow.asked_first(lean_tensorflow._KerasLater()):
         import tensorflow  # noqa: F401
     import apache_beam  # noqa: F401
 
