@@ -19,6 +19,10 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+# tft itself names only a Keras layer around this loader. Saving that layer saves its
+# Keras functions, too, which takes longer than all the rest.
+from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
+
 Tensors = dict[str, tf.Tensor]
 SparseFeatures = dict[str, tf.SparseTensor]
 
@@ -61,23 +65,22 @@ def write_saved_model(
     named = {key: _named_spec(key, spec) for key, spec in specs.items()}
     examples = tf.TensorSpec([None], tf.string, name="examples")
 
-    # A layer shared by two signatures ends in "untracked resource" at export.
+    transform = SavedModelLoader(tf_transform_output.transform_savedmodel_dir)
     root = tf.Module()
     root.variables_ = [variable.value for variable in model.variables]
-    root.transform_named = tft.TransformFeaturesLayer(tf_transform_output)
-    root.transform_examples = tft.TransformFeaturesLayer(tf_transform_output)
-    root.transform_only = tft.TransformFeaturesLayer(tf_transform_output)
+    # The graph's tables and their files are saved with what holds them.
+    root.transform_ = transform._imported
 
     def serving_default(**rows: tf.Tensor) -> Tensors:
-        transformed = root.transform_named(_to_sparse(rows, specs))
+        transformed = transform.apply_transform_model(_to_sparse(rows, specs))
         return _answer(model, transformed, contract)
 
     def serving_examples(examples: tf.Tensor) -> Tensors:
-        transformed = root.transform_examples(_parse(examples, specs))
+        transformed = transform.apply_transform_model(_parse(examples, specs))
         return _answer(model, transformed, contract)
 
     def transform_features(examples: tf.Tensor) -> Tensors:
-        return dict(root.transform_only(_parse(examples, specs)))
+        return dict(transform.apply_transform_model(_parse(examples, specs)))
 
     signatures = {
         "serving_default": _concrete(serving_default, **named),

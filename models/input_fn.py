@@ -7,14 +7,17 @@ does not grow with the rows but for 8 bytes a row: which of them are to be read.
 import dataclasses
 import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import tensorflow as tf
 
+from data.column_file import find_column_file, read_columns
 from models.row_store import RowStore, write_rows
 
 Places = npt.NDArray[np.int64]
@@ -36,6 +39,8 @@ def read_rows(
 ) -> RowStore:
     """Decodes gzipped TFRecords of tf.Examples, in order of file name.
 
+    A file with a column file (data/column_file.py) is not parsed but read from there.
+
     Args:
         file_patterns: Files or globs, as in TFX's `fn_args.train_files`.
         feature_spec: The features to read, in order; all dense, rank 0 in one row, and
@@ -55,26 +60,49 @@ def read_rows(
     float_keys = [k for k, spec in feature_spec.items() if spec.dtype == tf.float32]
     integer_keys = [k for k, spec in feature_spec.items() if spec.dtype == tf.int64]
 
-    def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        parsed = tf.io.parse_example(serialized, dict(feature_spec))
-        return _stack(parsed, float_keys, tf.float32), _stack(
-            parsed, integer_keys, tf.int64
-        )
-
-    batches = (
-        tf.data.TFRecordDataset(files, "GZIP")
-        .batch(PARSE_BATCH_ROWS)
-        .map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    )
     rows = write_rows(
         folder,
-        batches.as_numpy_iterator(),
+        chain.from_iterable(
+            _read_file(file, feature_spec, float_keys, integer_keys) for file in files
+        ),
         float_keys=float_keys,
         integer_keys=integer_keys,
     )
     if not len(rows):
         raise ValueError(f"{len(files)} files hold no row: {files[:5]!r}.")
     return rows
+
+
+def _read_file(
+    file: str,
+    feature_spec: Mapping[str, tf.io.FixedLenFeature],
+    float_keys: Sequence[str],
+    integer_keys: Sequence[str],
+) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+    """Yields floats and integers, [batch, keys] each, of one file."""
+    columns = find_column_file(Path(file))
+    if columns is not None:
+        for batch in read_columns(columns):
+            yield _matrix(batch, float_keys), _matrix(batch, integer_keys)
+        return
+
+    def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        parsed = tf.io.parse_example(serialized, dict(feature_spec))
+        return _stack(parsed, float_keys, tf.float32), _stack(
+            parsed, integer_keys, tf.int64
+        )
+
+    yield from (
+        tf.data.TFRecordDataset(file, "GZIP")
+        .batch(PARSE_BATCH_ROWS)
+        .map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .as_numpy_iterator()
+    )
+
+
+def _matrix(batch: pa.RecordBatch, keys: Sequence[str]) -> npt.NDArray[Any]:
+    columns = [np.asarray(batch.column(key)) for key in keys]
+    return np.stack(columns, axis=1) if keys else np.empty((batch.num_rows, 0))
 
 
 def _stack(

@@ -3,6 +3,7 @@
 Files under {examples.uri}/:
     Split-train/data_tfrecord-00003-of-00012.gz
     Split-eval/data_tfrecord-00003-of-00012.gz
+    columns/Split-train/…                      the same rows; see data/column_file.py
     quarantine/part-00003-of-00012.jsonl       see bad_rows.py
     row_counts.json
 
@@ -35,6 +36,7 @@ from components.columnar_example_gen.row_reader import CleanRows, Fragment, RowR
 from components.columnar_example_gen.split_plan import SPLITS, SplitPlan
 from components.columnar_examples.encode import encode_batch
 from components.columnar_examples.event_times import epoch_seconds
+from components.columnar_examples.example_columns import example_columns
 from components.columnar_examples.tfrecord import ShardFile
 from components.file_workers.map_files import MapFiles
 
@@ -146,7 +148,7 @@ class ExampleWriter:
         for split, chosen in (("train", ~is_eval), ("eval", is_eval)):
             if chosen.any():
                 part = batch if chosen.all() else batch.filter(pa.array(chosen))
-                shards[split].write(encode_batch(part))
+                shards[split].write(encode_batch(part), example_columns(part))
         times = epoch_seconds(batch.column(self.event_time))
         return RowCounts(
             rows=rows.read,

@@ -15,23 +15,29 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 from tfx_bsl.tfxio.tensor_adapter import TensorAdapterConfig
 from tfx_bsl.tfxio.tf_example_record import TFExampleBeamRecord
 
-BATCH_ROWS = 16384
+from components.columnar_examples.example_columns import decoded_batches
+from data.column_file import BATCH_ROWS
 
 
-def read_batches(
-    path: str, schema: bytes | None = None, batch_rows: int = BATCH_ROWS
-) -> Iterator[pa.RecordBatch]:
-    """Yields the rows of one gzipped TFRecord, in file order.
+def read_batches(path: str, schema: bytes | None = None) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of one Examples file, in order, BATCH_ROWS at a time.
+
+    From its column file if it has one: the batches are the same.
 
     Args:
         path: A gzipped TFRecord of tf.Examples.
         schema: A serialized TFMD schema: columns to decode; None: all.
-        batch_rows: Rows a batch; the last one may be shorter.
     """
+    batches = decoded_batches(path, schema)
+    yield from parsed_batches(path, schema) if batches is None else batches
+
+
+def parsed_batches(path: str, schema: bytes | None = None) -> Iterator[pa.RecordBatch]:
+    """Yields the same, parsed from the Examples."""
     import tensorflow as tf
 
     decoder = ExamplesToRecordBatchDecoder(schema)
-    records = tf.data.TFRecordDataset(path, compression_type="GZIP").batch(batch_rows)
+    records = tf.data.TFRecordDataset(path, compression_type="GZIP").batch(BATCH_ROWS)
     for batch in records.as_numpy_iterator():
         yield decoder.DecodeBatch(batch.tolist())
 

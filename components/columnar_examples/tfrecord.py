@@ -9,9 +9,12 @@ Source:
     tsl/lib/hash/crc32c.h for the mask.
 """
 
+import hashlib
 import struct
 import uuid
 import zlib
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +23,8 @@ import google_crc32c
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from data.column_file import ColumnFile
 
 # Level 1 packs three times as fast as the default, a tenth larger.
 _GZIP_LEVEL = 1
@@ -82,9 +87,11 @@ def _content(records: pa.BinaryArray) -> pa.Buffer:
 class ShardFile:
     """A context that leaves a complete gzipped TFRecord or, after an error, none.
 
+    With columns, a column file as well (data/column_file.py).
+
     Example:
         with ShardFile(folder / "data-00000-of-00001.gz") as shard:
-            shard.write(encode_batch(batch))
+            shard.write(encode_batch(batch), example_columns(batch))
     """
 
     def __init__(self, path: Path) -> None:
@@ -94,11 +101,28 @@ class ShardFile:
         # Readers take every file of a split whose name has no leading dot.
         self._beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         self._file = self._beside.open("wb")
+        self._digest = hashlib.sha256()
         self._packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_FORMAT)
+        self._columns: ColumnFile | None = None
 
-    def write(self, records: pa.BinaryArray) -> None:
-        """Appends serialized Examples."""
-        self._file.write(self._packer.compress(frame_records(records)))
+    def write(
+        self, records: pa.BinaryArray, columns: Mapping[str, pa.Array] | None = None
+    ) -> None:
+        """Appends rows.
+
+        Args:
+            records: As serialized Examples.
+            columns: The same rows for the column file; see ColumnFile.write. Given in
+                every call or in none.
+        """
+        self._append(self._packer.compress(frame_records(records)))
+        if columns is not None:
+            self._columns = self._columns or ColumnFile(self.path)
+            self._columns.write(columns)
+
+    def _append(self, packed: bytes) -> None:
+        self._digest.update(packed)
+        self._file.write(packed)
 
     def __enter__(self) -> Self:
         """Returns the file."""
@@ -110,10 +134,12 @@ class ShardFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Puts the file in its place, or removes it after an error."""
-        with self._file:
+        """Puts the files in their places, or removes them after an error."""
+        with self._columns or nullcontext(), self._file:
             if kind is None:
-                self._file.write(self._packer.flush())
+                self._append(self._packer.flush())
+                if self._columns is not None:
+                    self._columns.finish(self._digest.hexdigest())
         if kind is None:
             self._beside.rename(self.path)
         else:

@@ -23,7 +23,6 @@ from tfx.proto import example_gen_pb2
 from tfx.types.standard_artifacts import Examples, Schema, TransformGraph
 
 from components.columnar_examples.split_files import list_split_files
-from components.columnar_transform.decoded_file import decoded_path
 from components.columnar_transform.transform_file import LearnedTransform
 from components.columnar_transform.transform_steps import learn, transform_split
 from components.file_workers.forked_workers import forked_workers
@@ -43,8 +42,8 @@ def ColumnarTransform(
 ) -> None:
     """Learns from split "train", applies to every split.
 
-    Files are decoded and transformed in as many processes as the pipeline's
-    --file_workers says; the results do not depend on their number.
+    Files are transformed in as many processes as the pipeline's --file_workers says;
+    the results do not depend on their number.
 
     Args:
         examples: Gzipped TFRecords of raw tf.Examples.
@@ -80,18 +79,15 @@ def ColumnarTransform(
     )
     learned = LearnedTransform(str(graph_folder), raw_schema.SerializeToString())
     train_files = list_split_files(examples.uri, ANALYZED_SPLIT)
-    decoded = str(temporary / "decoded")
     with (
         forked_workers(beam_pipeline.options),
         beam_pipeline as pipeline,
         tft_beam.Context(temp_dir=str(temporary)),
     ):
-        transform_fn = learn(pipeline, train_files, raw_schema, function, decoded)
+        transform_fn = learn(pipeline, train_files, raw_schema, function)
         is_written = transform_fn | tft_beam.WriteTransformFn(str(graph_folder))
         for split in json.loads(examples.split_names):
             files = list_split_files(examples.uri, split)
-            if split == ANALYZED_SPLIT:
-                files = [decoded_path(path, decoded) for path in files]
             folder = Path(transformed_examples.uri) / f"Split-{split}"
             transform_split(pipeline, files, learned, is_written, folder)
     shutil.rmtree(temporary, ignore_errors=True)

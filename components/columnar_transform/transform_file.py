@@ -1,12 +1,13 @@
 """Applies a learned transform_fn to one file of raw rows and writes the file it gives.
 
     {folder}/transformed-{name of the Examples file}.gz    gzipped TFRecord
+    {folder}/../columns/…                                  see data/column_file.py
 
 One file in, one file out: a repeated attempt replaces its own file, and the rows of a
 split, its files in order of name, are in the order in which they came.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -23,10 +24,15 @@ from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 from tfx_bsl.tfxio.tensor_adapter import TensorAdapter
 
-from components.columnar_examples.batch_source import tensor_adapter_config
+from components.columnar_examples.batch_source import (
+    read_batches,
+    tensor_adapter_config,
+)
 from components.columnar_examples.encode import encode_numbers
 from components.columnar_examples.tfrecord import ShardFile
-from components.columnar_transform.decoded_file import read_raw
+
+_Transformed = tuple[pa.BinaryArray, Mapping[str, pa.Array] | None]
+"""Serialized tf.Examples, and the same as columns if each is one number a row."""
 
 _STEP_ROWS = 4096
 """Rows transformed at once: four times as many took 250 MB more in each process."""
@@ -49,13 +55,13 @@ def transform_file(path: str, learned: LearnedTransform, folder: str) -> int:
     """Writes the transformed rows of one file and returns their number.
 
     Args:
-        path: Raw tf.Examples, or the same decoded; see decoded_file.py.
+        path: Raw tf.Examples.
         learned: What to apply.
         folder: Of the transformed split. A file without rows gives none.
     """
     transform = _load(learned)
     name = Path(path).name.split(".")[0]
-    batches = read_raw(path, learned.schema)
+    batches = read_batches(path, learned.schema)
     first = next(batches, None)
     if first is None:
         return 0
@@ -63,8 +69,8 @@ def transform_file(path: str, learned: LearnedTransform, folder: str) -> int:
     with ShardFile(Path(folder) / f"transformed-{name}.gz") as shard:
         for batch in chain([first], batches):
             for start in range(0, batch.num_rows, _STEP_ROWS):
-                rows = transform(batch.slice(start, _STEP_ROWS))
-                shard.write(rows)
+                rows, columns = transform(batch.slice(start, _STEP_ROWS))
+                shard.write(rows, columns)
                 num_rows += len(rows)
             # Arrow would keep what it has for as long as the process lives.
             pa.default_memory_pool().release_unused()
@@ -72,10 +78,8 @@ def transform_file(path: str, learned: LearnedTransform, folder: str) -> int:
 
 
 @lru_cache(maxsize=1)
-def _load(
-    learned: LearnedTransform,
-) -> Callable[[pa.RecordBatch], pa.BinaryArray]:
-    """Returns a function from raw rows to serialized transformed tf.Examples.
+def _load(learned: LearnedTransform) -> Callable[[pa.RecordBatch], _Transformed]:
+    """Returns a function from raw rows to transformed ones.
 
     Loading the graph takes about a second, so each process does it once.
     """
@@ -88,13 +92,13 @@ def _load(
     converter = impl_helper.make_tensor_to_arrow_converter(transformed)
     encoder = RecordBatchToExamplesEncoder(transformed)
 
-    def transform(batch: pa.RecordBatch) -> pa.BinaryArray:
+    def transform(batch: pa.RecordBatch) -> _Transformed:
         tensors = loader.apply_transform_model(adapter.ToBatchTensors(batch))
         transformed_batch = converter.convert(tensors)
         numbers = _numbers(transformed_batch)
         if numbers is None:
-            return pa.array(encoder.encode(transformed_batch), pa.binary())
-        return encode_numbers(numbers, transformed_batch.num_rows)
+            return pa.array(encoder.encode(transformed_batch), pa.binary()), None
+        return encode_numbers(numbers, transformed_batch.num_rows), numbers
 
     return transform
 

@@ -1,4 +1,4 @@
-"""The steps of TensorFlow Transform: rows are decoded, learned from and transformed."""
+"""The steps of TensorFlow Transform: rows are learned from and transformed."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,8 +9,10 @@ import pyarrow as pa
 import tensorflow_transform.beam as tft_beam
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.columnar_examples.batch_source import tensor_adapter_config
-from components.columnar_transform.decoded_file import decode_file, read_raw
+from components.columnar_examples.batch_source import (
+    read_batches,
+    tensor_adapter_config,
+)
 from components.columnar_transform.transform_file import (
     LearnedTransform,
     transform_file,
@@ -23,16 +25,14 @@ def learn(
     files: Sequence[str],
     schema: schema_pb2.Schema,
     preprocessing_fn: Callable[..., Any],
-    decoded_folder: str,
 ) -> Any:
-    """Decodes the files and runs the analyzers over their rows.
+    """Reads the files and runs the analyzers over their rows.
 
     Args:
         pipeline: Gets the steps.
         files: The analyzed split.
         schema: Of its features.
         preprocessing_fn: What to learn.
-        decoded_folder: Where the decoded rows stay, for `transform_split`.
 
     Returns:
         TFT's transform_fn, not yet written.
@@ -42,9 +42,8 @@ def learn(
         pipeline
         | "FilesToLearn" >> beam.Create(list(files))
         | "SpreadFilesToLearn" >> beam.Reshuffle()
-        | "Decode" >> beam.ParDo(MapFiles(decode_file, serialized, decoded_folder))
         | "ReadToLearn"
-        >> beam.FlatMap(read_raw, serialized).with_output_types(pa.RecordBatch)
+        >> beam.FlatMap(read_batches, serialized).with_output_types(pa.RecordBatch)
     )
     return (batches, tensor_adapter_config(schema)) | tft_beam.AnalyzeDataset(
         preprocessing_fn
@@ -62,7 +61,7 @@ def transform_split(
 
     Args:
         pipeline: The pipeline that learns.
-        files: The split's raw rows, decoded or not.
+        files: The split's Examples.
         learned: What to apply.
         is_written: Becomes ready when the transform_fn is in its folder.
         folder: The split's folder; its name makes the steps' names unique.

@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pytest
 
+from components.columnar_examples import batch_source
 from components.columnar_examples.batch_source import read_batches
 from components.columnar_examples.encode import encode_batch
 from components.columnar_examples.split_files import list_split_files
@@ -24,9 +25,10 @@ def shards(tmp_path_factory):
     return folder
 
 
-def test_rows_come_in_file_order_in_batches_of_a_fixed_size(shards):
+def test_rows_come_in_file_order_in_batches_of_a_fixed_size(shards, monkeypatch):
     path = sorted(shards.iterdir())[0]
-    sizes = [batch.num_rows for batch in read_batches(str(path), batch_rows=300)]
+    monkeypatch.setattr(batch_source, "BATCH_ROWS", 300)
+    sizes = [batch.num_rows for batch in read_batches(str(path))]
     whole = pa.Table.from_batches(read_batches(str(path)))
 
     assert sizes == [300, 300, 300, 100]

@@ -17,7 +17,6 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tensorflow_transform import TFTransformOutput
 from tfx_bsl.tfxio.tf_example_record import TFExampleRecord
 
-from components.columnar_transform.decoded_file import decode_file, read_raw
 from components.columnar_transform.transform_file import (
     LearnedTransform,
     transform_file,
@@ -212,19 +211,6 @@ def sorted_matrix(rows):
     """The stock source gives rows in no fixed order."""
     matrix = np.array(rows, dtype=np.float64)
     return matrix[np.lexsort(np.round(matrix, 3).T)]
-
-
-def test_decoded_rows_are_the_rows(examples, tmp_path):
-    path = str(examples / "Split-train" / "data-00001.gz")
-    schema = raw_schema().SerializeToString()
-
-    decoded = decode_file(path, schema, str(tmp_path))
-
-    assert list(read_raw(decoded, schema)) == list(read_raw(path, schema))
-    empty = decode_file(
-        str(examples / "Split-train" / "data-00009.gz"), schema, str(tmp_path)
-    )
-    assert list(read_raw(empty, schema)) == []
 
 
 def test_file_whose_rows_cannot_be_read_leaves_nothing(alone, examples, tmp_path):

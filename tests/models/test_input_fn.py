@@ -1,9 +1,12 @@
 import dataclasses
+import hashlib
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 
+from data.column_file import ColumnFile
 from models import input_fn
 from models.row_store import RowStore, write_rows
 
@@ -144,3 +147,49 @@ def test_files_without_rows_are_an_error(tmp_path):
     tf.io.TFRecordWriter(str(tmp_path / "a.gz"), "GZIP").close()
     with pytest.raises(ValueError, match="1 files hold no row"):
         input_fn.read_rows([str(tmp_path / "*.gz")], SPEC, tmp_path)
+
+
+def test_rows_come_from_the_column_file_as_they_would_from_the_examples(tmp_path):
+    numbers = {"x": [3, -1], "y": [0.5, float("nan")], "z": [2**31 - 1, 7]}
+    spec = {
+        name: tf.io.FixedLenFeature([], tf.float32 if name == "y" else tf.int64)
+        for name in numbers
+    }
+    examples = tmp_path / "Split-train" / "a.gz"
+    examples.parent.mkdir()
+    with tf.io.TFRecordWriter(str(examples), "GZIP") as file:
+        for x, y, z in zip(*numbers.values(), strict=True):
+            feature = {
+                "x": tf.train.Feature(int64_list=tf.train.Int64List(value=[x])),
+                "y": tf.train.Feature(float_list=tf.train.FloatList(value=[y])),
+                "z": tf.train.Feature(int64_list=tf.train.Int64List(value=[z])),
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            file.write(example.SerializeToString())
+    (tmp_path / "parsed").mkdir()
+    parsed = input_fn.read_rows([str(examples)], spec, tmp_path / "parsed")
+    columns = {
+        "unread": pa.array([b"", b""]),
+        "x": pa.array(numbers["x"]),
+        "y": pa.array(numbers["y"], pa.float32(), from_pandas=False),
+        "z": pa.array(numbers["z"]),
+    }
+    with ColumnFile(examples) as file:
+        file.write(columns)
+        file.finish(hashlib.sha256(examples.read_bytes()).hexdigest())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(input_fn.tf.data, "TFRecordDataset", _not_read)
+        (tmp_path / "columns_read").mkdir()
+        read = input_fn.read_rows([str(examples)], spec, tmp_path / "columns_read")
+
+    assert (read.float_keys, read.integer_keys) == (
+        parsed.float_keys,
+        parsed.integer_keys,
+    )
+    np.testing.assert_array_equal(read.floats, parsed.floats)
+    np.testing.assert_array_equal(read.integers, [[3, 2**31 - 1], [-1, 7]])
+    np.testing.assert_array_equal(read.integers, parsed.integers)
+
+
+def _not_read(*_):
+    raise AssertionError("Examples are parsed although there are columns.")
