@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help setup demo test soak lint format lock bench benchmark doctor tools clean clean-runs clean-all
+.PHONY: flink flink-down flink-jars spark-jars test-flink help setup demo test soak lint format lock bench benchmark doctor tools clean clean-runs clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,22 @@ test: setup ## run every test
 
 soak: setup ## 2 million requests with hot swaps against one server: memory flat, none fails
 	@$(PYTHON) -m benchmarks.soak
+
+flink: setup ## start a Flink cluster of this machine's own processes; needs Java and Maven
+	@$(PYTHON) -m pipeline.flink_cluster up
+
+flink-down: ## end it
+	@$(PYTHON) -m pipeline.flink_cluster down
+
+flink-jars: setup ## get Beam's runner for Flink, for beam.engine: flink and its tests
+	@$(PYTHON) -m pipeline.job_servers flink
+
+spark-jars: setup ## get Beam's runner for Spark, for beam.engine: spark and its tests
+	@$(PYTHON) -m pipeline.job_servers spark
+
+test-flink: setup ## the flights DAG on a Flink cluster, processes of it killed
+	-@$(PYTHON) -m pipeline.job_servers flink
+	@$(PYTHON) -m pytest -m flink
 
 lint: setup ## ruff, mypy and import-linter
 	@$(PYTHON) -m ruff check .

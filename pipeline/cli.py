@@ -7,9 +7,12 @@ import typer
 
 from pipeline.bundle_commands import verify
 from pipeline.chaos_command import chaos
+from pipeline.compile_command import compile_
 from pipeline.deploy_command import deploy
+from pipeline.flink_manifest_command import flink_manifest
 from pipeline.gc_command import gc
 from pipeline.lineage_command import lineage
+from pipeline.metadata_command import metadata
 from pipeline.pipeline_argument import (
     PipelineArgument,
     find_run,
@@ -19,6 +22,7 @@ from pipeline.run_command import run
 from pipeline.score_command import score
 from pipeline.serve_command import serve
 from pipeline.settings_loader import ConfigError
+from pipeline.submit_command import submit
 from pipeline.version_commands import promote, rollback, versions
 from pipeline.why_command import why
 
@@ -113,12 +117,16 @@ for command in (
     score,
     serve,
     deploy,
+    flink_manifest,
+    submit,
     versions,
     promote,
     rollback,
     lineage,
 ):
     app.command()(command)
+app.add_typer(metadata)
+app.command("compile")(compile_)
 
 
 def extra_of(module: str | None) -> str:
@@ -126,6 +134,7 @@ def extra_of(module: str | None) -> str:
     package = (module or "").partition(".")[0]
     by_package = {"tensorflow": "server", "tensorflow_serving": "server"}
     by_package |= {"apache_beam": "batch", "pyarrow": "batch"}
+    by_package |= {"kfp": "kubeflow", "kfp_server_api": "kubeflow"}
     return by_package.get(package, "pipeline")
 
 

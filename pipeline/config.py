@@ -1,7 +1,9 @@
 """The configuration of one pipeline, read from one YAML file.
 
 Relative paths count from the project root: the nearest folder above the YAML file
-that holds a setup.py or pyproject.toml, or else the file's own folder.
+that holds a setup.py or pyproject.toml, or else the file's own folder. A pipeline that
+came with the installed package has no such folder: its schema lies beside the package,
+and what a run reads and writes counts from the working directory.
 """
 
 import dataclasses
@@ -12,6 +14,9 @@ from typing import Any
 
 import yaml
 
+from pipeline.beam_engine.beam_config import BeamConfig, with_absolute_paths
+from pipeline.cluster_config import ClusterConfig
+from pipeline.metadata_config import MetadataConfig, MetadataTls
 from pipeline.run_config import RunConfig
 from pipeline.settings_loader import ConfigError, build_settings
 from pipeline.stage_configs import (
@@ -26,6 +31,9 @@ from pipeline.stage_configs import (
     require_at_least,
 )
 
+# Where this package lies: in a checkout, or among installed packages.
+_INSTALL_ROOT = Path(__file__).resolve().parents[1]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PipelineConfig:
@@ -37,6 +45,9 @@ class PipelineConfig:
         seed: For every random choice of the run.
         min_free_disk_gib: Free space a run asks for before it starts, in GiB.
         run: How nodes are run on this machine.
+        beam: Which engine does the work on rows.
+        metadata: Where ML Metadata is kept.
+        cluster: What a cluster sees; only for `slipway compile`.
     """
 
     name: str
@@ -44,6 +55,9 @@ class PipelineConfig:
     seed: int = 0
     min_free_disk_gib: float = 2.0
     run: RunConfig = field(default_factory=RunConfig)
+    beam: BeamConfig = field(default_factory=BeamConfig)
+    metadata: MetadataConfig = field(default_factory=MetadataConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
     data: DataConfig
     validation: ValidationConfig
     transform: TransformConfig
@@ -85,12 +99,33 @@ def named_columns(config: PipelineConfig) -> list[tuple[str, str]]:
 
 
 def find_project_root(config_path: Path) -> Path:
-    """Returns the folder that relative paths of this configuration count from."""
+    """Returns the folder that code and the schema of this configuration count from."""
     folder = config_path.resolve().parent
+    if _is_shipped(folder):
+        return _INSTALL_ROOT
     for candidate in (folder, *folder.parents):
-        if (candidate / "setup.py").exists() or (candidate / "pyproject.toml").exists():
+        if _is_project(candidate):
             return candidate
     return folder
+
+
+def find_data_root(config_path: Path) -> Path:
+    """Returns the folder that data, runs and models of this configuration count from.
+
+    It is the project's, but for a pipeline of the installed package: nothing is written
+    beside installed code.
+    """
+    if _is_shipped(config_path.resolve().parent):
+        return Path.cwd()
+    return find_project_root(config_path)
+
+
+def _is_shipped(folder: Path) -> bool:
+    return folder.is_relative_to(_INSTALL_ROOT) and not _is_project(_INSTALL_ROOT)
+
+
+def _is_project(folder: Path) -> bool:
+    return (folder / "setup.py").exists() or (folder / "pyproject.toml").exists()
 
 
 def load_config(
@@ -117,7 +152,9 @@ def load_config(
     for name, value in (overrides or {}).items():
         _override(values, name, value)
     config = build_settings(PipelineConfig, values)
-    return _with_absolute_paths(config, find_project_root(config_path))
+    return _with_absolute_paths(
+        config, find_project_root(config_path), find_data_root(config_path)
+    )
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -155,8 +192,13 @@ def _override(values: Any, name: str, value: Any) -> None:
     values[last] = value
 
 
-def _with_absolute_paths(config: PipelineConfig, root: Path) -> PipelineConfig:
-    def absolute(path: str) -> str:
+def _with_absolute_paths(
+    config: PipelineConfig, project_root: Path, data_root: Path
+) -> PipelineConfig:
+    def absolute_if_given(path: str | None) -> str | None:
+        return absolute(path) if path else None
+
+    def absolute(path: str, root: Path = data_root) -> str:
         try:
             return str((root / Path(path).expanduser()).absolute())
         except RuntimeError as error:  # ~name of a user that this machine lacks
@@ -165,19 +207,26 @@ def _with_absolute_paths(config: PipelineConfig, root: Path) -> PipelineConfig:
     return dataclasses.replace(
         config,
         work_dir=absolute(config.work_dir),
+        beam=with_absolute_paths(config.beam, absolute),
         data=dataclasses.replace(
             config.data, input_base=absolute(config.data.input_base)
         ),
         validation=dataclasses.replace(
-            config.validation, schema=absolute(config.validation.schema)
+            config.validation,
+            schema=absolute(config.validation.schema, project_root),
         ),
         deployment=dataclasses.replace(
             config.deployment,
             model_base_path=absolute(config.deployment.model_base_path),
-            server_binary=(
-                absolute(config.deployment.server_binary)
-                if config.deployment.server_binary
-                else None
+            server_binary=absolute_if_given(config.deployment.server_binary),
+        ),
+        metadata=dataclasses.replace(
+            config.metadata,
+            password_file=absolute_if_given(config.metadata.password_file),
+            tls=MetadataTls(
+                ca=absolute_if_given(config.metadata.tls.ca),
+                cert=absolute_if_given(config.metadata.tls.cert),
+                key=absolute_if_given(config.metadata.tls.key),
             ),
         ),
     )

@@ -1,23 +1,15 @@
 """The one DAG: stages wired in flow order, the same for every runner."""
 
 from pipeline import tfx_api
+from pipeline.beam_engine.options import dag_args
 from pipeline.dag_inputs import DagInputs
+from pipeline.stages.baseline import create_baseline
 from pipeline.stages.deployment import create_pusher, create_serving_check
 from pipeline.stages.evaluation import create_evaluation
 from pipeline.stages.ingestion import create_ingestion
 from pipeline.stages.training import create_training
 from pipeline.stages.transform import create_transform
 from pipeline.stages.validation import create_validation
-
-# Beam's default runner would download a Go binary and then fall back in silence.
-BEAM_ARGS = [
-    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
-    # Workers beside the pipeline's process, by the processors there are.
-    "--file_workers=0",
-    # For workers elsewhere TFX builds a package of itself, 2 s a node, unless they have
-    # an image. The in-memory runner has no workers, and looks at no image.
-    "--sdk_container_image=none",
-]
 
 
 def create_pipeline(inputs: DagInputs) -> tfx_api.Pipeline:
@@ -57,7 +49,11 @@ def create_pipeline(inputs: DagInputs) -> tfx_api.Pipeline:
         model=model,
     )
     evaluation = create_evaluation(
-        config.evaluation, label=label, examples=examples, model=model
+        config.evaluation,
+        label=label,
+        examples=examples,
+        model=model,
+        baseline_resolver=create_baseline(inputs, model),
     )
     # What the serving check measures is a server that has the machine to itself.
     serving_check.serving_validator.add_upstream_node(evaluation.evaluator)
@@ -83,8 +79,10 @@ def create_pipeline(inputs: DagInputs) -> tfx_api.Pipeline:
         pipeline_root=inputs.pipeline_root,
         metadata_connection_config=(
             tfx_api.sqlite_metadata_connection_config(inputs.metadata_path)
+            if inputs.metadata_path
+            else None
         ),
         components=[part for part in components if part is not None],
         enable_cache=True,
-        beam_pipeline_args=BEAM_ARGS,
+        beam_pipeline_args=dag_args(config.beam, config.work_dir),
     )

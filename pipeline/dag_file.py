@@ -17,8 +17,8 @@ from pipeline.node_plan import read_plan
 from pipeline.source_digest import SourceSnapshot, library_versions
 
 _DAG_MODULE = "pipeline.dag"
-# How nodes are run is not in the DAG.
-_NOT_IN_DAG = "run"
+# How and where nodes are run is not in the DAG.
+_NOT_IN_DAG = ("run", "cluster", "metadata")
 
 
 def is_compiled(path: Path) -> bool:
@@ -38,7 +38,8 @@ def dag_file(folder: Path, inputs: DagInputs, sources: SourceSnapshot) -> Path:
         sources: The run's snapshot.
     """
     values = dataclasses.asdict(inputs)
-    values["config"].pop(_NOT_IN_DAG, None)
+    for section in _NOT_IN_DAG:
+        values["config"].pop(section, None)
     facts = [values, sources.digests([_DAG_MODULE]), library_versions()]
     text = json.dumps(facts, sort_keys=True, default=str)
     return folder / "dags" / f"{hashlib.sha256(text.encode()).hexdigest()}.pb"

@@ -19,9 +19,11 @@ class DagInputs:
         schema_digest: SHA-256 of the curated schema file.
         csv_kinds: Column to "int", "float" or "bytes"; empty for Parquet.
         pipeline_root: Folder for artifacts.
-        metadata_path: SQLite file of ML Metadata.
+        metadata_path: SQLite file of ML Metadata; "" where a server keeps it.
         server_binary: The server that a model is tried in; "" for our own.
         server_digest: SHA-256 (hex) of that file; "" for our own.
+        baseline: How the model to compare with is found: "previous_blessed" here;
+            pipeline/stages/baseline.py has the forms for clusters.
     """
 
     config: PipelineConfig
@@ -34,3 +36,4 @@ class DagInputs:
     metadata_path: str
     server_binary: str
     server_digest: str
+    baseline: str = "previous_blessed"

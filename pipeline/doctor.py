@@ -227,8 +227,10 @@ def _judge_engines(facts: Facts) -> Iterator[Finding]:
         yield Finding("local", "no apache-beam", "missing", _SETUP)
         return
     yield Finding("local", "usable", "ok", "in this process, one machine")
-    yield _judge_jar_engine("flink", f"beam-runners-flink-2.2-job-server-{beam}", facts)
-    yield _judge_jar_engine("spark", f"beam-runners-spark-3-job-server-{beam}", facts)
+    yield _judge_jar_engine("flink", "make flink-jars", facts)
+    beams_own = f"beam-runners-spark-3-job-server-{beam}.jar"
+    remedy = f"put {beams_own} at var/spark/spark-job-server.jar"
+    yield _judge_jar_engine("spark", remedy, facts)
     missing = [name for name in DATAFLOW_LIBRARIES if name not in facts.versions]
     if missing:
         value = f"no {' and no '.join(missing)}"
@@ -242,14 +244,13 @@ def _judge_engines(facts: Facts) -> Iterator[Finding]:
     yield Finding("prism", "not offered", "missing", note)
 
 
-def _judge_jar_engine(name: str, jar: str, facts: Facts) -> Finding:
+def _judge_jar_engine(name: str, remedy: str, facts: Facts) -> Finding:
     has_java = facts.java is not None and facts.java >= MIN_JAVA
-    has_jar = f"{jar}.jar" in facts.jars
+    jar = f"{name}-job-server.jar"
+    has_jar = jar in facts.jars
     if has_java and has_jar:
-        return Finding(
-            name, "usable", "ok", f"Java {facts.java}, job server in the cache"
-        )
+        return Finding(name, "usable", "ok", f"Java {facts.java}, var/{name}/{jar}")
     lacks = [] if has_java else [f"Java >= {MIN_JAVA}"]
     lacks += [] if has_jar else ["the job server"]
-    note = "" if has_jar else f"put {jar}.jar into ~/.apache_beam/cache/jars"
+    note = "" if has_jar else remedy
     return Finding(name, f"lacks {' and '.join(lacks)}", "missing", note)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 _GIB = 1024**3
 _CGROUP = Path("/sys/fs/cgroup")
-_JAR_CACHE = Path("~/.apache_beam/cache/jars")
+_VAR = Path(__file__).resolve().parents[1] / "var"
 
 # Limit, usage and statistics of a container's memory: control groups v2, then v1.
 _MEMORY_FILES = (
@@ -48,7 +48,7 @@ class Facts:
         disk_free_gib: Free space where the project is.
         num_cpus: Processors this process may use.
         java: Major version of the Java found; None: there is none.
-        jars: File names in Beam's jar cache.
+        jars: File names of the job servers in var/flink and var/spark.
     """
 
     python: tuple[int, int, int]
@@ -73,7 +73,6 @@ def gather_facts(distributions: Sequence[str], modules: Sequence[str]) -> Facts:
         distributions: Names of packages whose versions are wanted.
         modules: Names of top-level modules to look for.
     """
-    jar_cache = _JAR_CACHE.expanduser()
     return Facts(
         python=sys.version_info[:3],
         system=platform.system(),
@@ -87,7 +86,7 @@ def gather_facts(distributions: Sequence[str], modules: Sequence[str]) -> Facts:
         disk_free_gib=shutil.disk_usage(Path(__file__).parent).free / _GIB,
         num_cpus=_num_cpus(),
         java=_java_version(),
-        jars=tuple(sorted(path.name for path in jar_cache.glob("*.jar"))),
+        jars=tuple(sorted(path.name for path in _VAR.glob("*/*-job-server.jar"))),
     )
 
 

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.metadata_turn import mark_deleted
 from pipeline.node_cache.entries import CacheEntries, CacheEntry
 from pipeline.run_record import RunRecord, WorkDir
 from serving.bundle.contract import read_contract
@@ -107,7 +106,10 @@ def remove(work_dir: WorkDir, garbage: Garbage) -> None:
         entries.remove(entry)
     for path in garbage.dags:
         path.unlink(missing_ok=True)
-    mark_deleted(work_dir.metadata_path, map(str, garbage.folders))
+    if garbage.folders:
+        from pipeline.metadata.tidying import mark_deleted
+
+        mark_deleted(work_dir, map(str, garbage.folders))
     for folder in garbage.folders:
         shutil.rmtree(folder)
     runs = [work_dir.run_dir(record.run_id) for record in garbage.runs]
@@ -130,12 +132,13 @@ def _deployed(model_dir: Path) -> Iterator[tuple[str, int]]:
 
 def _baseline(work_dir: WorkDir) -> Sequence[str]:
     """Returns the folders of the newest blessed model and of its blessing."""
-    from pipeline.lineage.metadata_graph import MetadataError, MetadataGraph
+    from pipeline.lineage.metadata_graph import MetadataGraph
 
-    try:
-        graph = MetadataGraph(work_dir.metadata_path)
-    except MetadataError:
+    place = work_dir.metadata
+    if isinstance(place, Path) and not place.is_file():
         return ()
+    # One that cannot be read must not pass for one that names no model.
+    graph = MetadataGraph(place)
     blessings = {
         int(facts.properties["current_model_id"]): facts.uri
         for facts in graph.artifacts_of_type(_BLESSING)

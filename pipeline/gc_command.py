@@ -41,10 +41,10 @@ def gc(
     from pipeline.config import load_config
     from pipeline.garbage import find_garbage, remove
     from pipeline.run_lock import alone
-    from pipeline.run_record import WorkDir
+    from pipeline.work_dir import work_dir_for
 
     config = load_config(find_config(pipeline))
-    work_dir = WorkDir(Path(config.work_dir))
+    work_dir = work_dir_for(config)
     model_dir = Path(config.deployment.model_base_path) / config.name
     with alone(work_dir):
         garbage = find_garbage(

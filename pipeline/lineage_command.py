@@ -78,15 +78,16 @@ def _open_graph(pipeline: str) -> tuple["MetadataGraph | None", str]:
     """Opens a pipeline's metadata; returns why not where that cannot be read."""
     from pipeline.config import load_config
     from pipeline.pipeline_argument import find_config
-    from pipeline.run_record import WorkDir
+    from pipeline.work_dir import work_dir_for
 
     try:
-        from pipeline.lineage.metadata_graph import MetadataError, MetadataGraph
+        from pipeline.lineage.metadata_graph import MetadataGraph
+        from pipeline.metadata.errors import MetadataError
     except ModuleNotFoundError as error:
         return None, f"{error.name} is not installed"
     try:
-        work_dir = WorkDir(Path(load_config(find_config(pipeline)).work_dir))
-        return MetadataGraph(work_dir.metadata_path), ""
+        work_dir = work_dir_for(load_config(find_config(pipeline)))
+        return MetadataGraph(work_dir.metadata), ""
     except (ConfigError, MetadataError) as error:
         return None, str(error)
 

@@ -199,7 +199,7 @@ class _LocalRun:
         for node_id in node_ids:
             before = base.node(node_id)
             outputs = before.outputs if before else {}
-            damage = find_damage(outputs, self._work_dir.metadata_path)
+            damage = find_damage(outputs, self._work_dir.metadata)
             if damage is not None:
                 raise ConfigError(
                     f"{self._options.selection.words} needs what {node_id} wrote in "

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from pipeline.beam_engine.worker_errors import failure_in_worker
 from pipeline.run_record import NodeFailure
 
 # What a node gets to write down that it was interrupted.
@@ -74,7 +75,8 @@ def describe_failure(error: BaseException) -> NodeFailure:
             return NodeFailure(
                 kind=type(link).__name__, message=str(link), exit_code=exit_code
             )
-    return NodeFailure(kind=type(error).__name__, message=str(error))
+    in_worker = failure_in_worker(str(error))
+    return in_worker or NodeFailure(kind=type(error).__name__, message=str(error))
 
 
 def _interrupt(*_: object) -> None:

@@ -28,7 +28,8 @@ from tfx.types import artifact_utils
 
 from pipeline.dag import create_pipeline
 from pipeline.dag_inputs import DagInputs
-from pipeline.locked_metadata import LockedMetadata
+from pipeline.metadata import tidying
+from pipeline.metadata.locked_metadata import LockedMetadata
 from pipeline.node_cache.content import folder_digest
 from pipeline.run_record import ArtifactRecord, NodeResult
 from pipeline.run_target import Hit, RunTarget
@@ -36,14 +37,9 @@ from pipeline.run_target import Hit, RunTarget
 Outputs = dict[str, list[ArtifactRecord]]
 # A component may have a content_digest of its own: of what it has read.
 FILES_DIGEST = "files_digest"
-_RUN = "pipeline_run"
 _OUTPUT_EVENTS = (
     metadata_store_pb2.Event.OUTPUT,
     metadata_store_pb2.Event.INTERNAL_OUTPUT,
-)
-_UNFINISHED = (
-    metadata_store_pb2.Execution.NEW,
-    metadata_store_pb2.Execution.RUNNING,
 )
 
 
@@ -86,7 +82,7 @@ def launch_node(target: RunTarget, node_id: str) -> Outputs:
     node = _find_node(pipeline, node_id)
     node.execution_options.caching_options.enable_cache = False
     deployment = runner_utils.extract_local_deployment_config(pipeline)
-    handle = LockedMetadata(target.metadata_path)
+    handle = LockedMetadata(target.metadata)
     info = launcher.Launcher(
         pipeline_node=node,
         mlmd_connection=handle,
@@ -131,7 +127,7 @@ def _publish_cached(
     Source:
         tfx/orchestration/portable/launcher.py, _prepare_execution.
     """
-    with LockedMetadata(target.metadata_path) as handle:
+    with LockedMetadata(target.metadata) as handle:
         contexts = context_lib.prepare_contexts(
             metadata_handle=handle, node_contexts=node.contexts
         )
@@ -172,33 +168,11 @@ def _artifacts(
 
 
 def _tidy(target: RunTarget) -> None:
-    """Mends what killed runs and deleted folders left in ML Metadata.
-
-    Artifacts whose folder is gone are marked, so that nothing is resolved to them; and
-    executions of runs that are no longer going on have failed.
-    """
-    if not Path(target.metadata_path).exists():
+    place = target.metadata
+    if isinstance(place, Path) and not place.exists():
         return
-    with LockedMetadata(target.metadata_path) as handle:
-        store = handle.store
-        gone = [
-            artifact
-            for artifact in store.get_artifacts()
-            if artifact.state == metadata_store_pb2.Artifact.LIVE
-            and artifact.uri
-            and not Path(artifact.uri).exists()
-        ]
-        for artifact in gone:
-            artifact.state = metadata_store_pb2.Artifact.DELETED
-        if gone:
-            store.put_artifacts(gone)
-        unfinished = _unfinished(store)
-        # Looked up afterwards: a run has its record before its first execution.
-        alive = {run.run_id for run in target.work_dir.list_runs() if run.is_alive()}
-        _fail(
-            store,
-            [found for found, names in unfinished if names.get(_RUN) not in alive],
-        )
+    with LockedMetadata(place) as handle:
+        tidying.tidy(handle.store, target.work_dir)
 
 
 def close_attempts(target: RunTarget, node_id: str) -> None:
@@ -209,32 +183,11 @@ def close_attempts(target: RunTarget, node_id: str) -> None:
         node_id: A node of it that does not work any more.
     """
     contexts = _find_node(_load(target), node_id).contexts.contexts
-    mine = {each.type.name: each.name.field_value.string_value for each in contexts}
-    with LockedMetadata(target.metadata_path) as handle:
-        unfinished = _unfinished(handle.store)
-        _fail(handle.store, [found for found, names in unfinished if names == mine])
-
-
-def _fail(store: Any, executions: Sequence[Any]) -> None:
-    for execution in executions:
-        execution.last_known_state = metadata_store_pb2.Execution.FAILED
-    if executions:
-        store.put_executions(executions)
-
-
-def _unfinished(store: Any) -> list[tuple[Any, dict[str, str]]]:
-    """Returns executions that were not concluded, each with its contexts by type."""
-    return [
-        (
-            execution,
-            {
-                context.type: context.name
-                for context in store.get_contexts_by_execution(execution.id)
-            },
+    with LockedMetadata(target.metadata) as handle:
+        tidying.close_attempts(
+            handle.store,
+            {each.type.name: each.name.field_value.string_value for each in contexts},
         )
-        for execution in store.get_executions()
-        if execution.last_known_state in _UNFINISHED
-    ]
 
 
 def _read_outputs(handle: LockedMetadata, execution_id: int) -> Outputs:

@@ -39,8 +39,9 @@ def find_config(pipeline: str) -> Path:
 def work_dir_of(pipeline: str) -> WorkDir:
     """Returns the work folder that a pipeline's configuration names."""
     from pipeline.config import load_config
+    from pipeline.work_dir import work_dir_for
 
-    return WorkDir(Path(load_config(find_config(pipeline)).work_dir))
+    return work_dir_for(load_config(find_config(pipeline)))
 
 
 def find_run(work_dir: WorkDir, run_id: str) -> RunRecord:

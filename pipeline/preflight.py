@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from data.errors import list_in_words
+from pipeline.beam_engine.problems import find_problems
 from pipeline.config import PipelineConfig, named_columns
 from pipeline.dotted_path import DottedPathError, require_function
 from pipeline.feature_list import FeatureList, read_feature_list
@@ -52,6 +53,7 @@ def check_config(config: PipelineConfig) -> None:
     problems += _code_problems(config)
     problems += _folder_problems(config)
     problems += _binary_problems(config.deployment.server_binary)
+    problems += find_problems(config.beam, _worker_folders(config))
     if problems:
         raise PreflightError(problems)
 
@@ -202,6 +204,11 @@ def _folder_problems(config: PipelineConfig) -> Iterator[str]:
                 f"{config.min_free_disk_gib:.1f} GiB (min_free_disk_gib). Free some "
                 "space or choose another folder."
             )
+
+
+def _worker_folders(config: PipelineConfig) -> dict[str, str]:
+    """Returns the folders that Beam's workers read and write, by their settings."""
+    return {"work_dir": config.work_dir, "data.input_base": config.data.input_base}
 
 
 def _binary_problems(path: str | None) -> Iterator[str]:

@@ -50,6 +50,12 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options are its interface
         bool,
         typer.Option("--cache/--no-cache", help="Whether unchanged nodes are skipped."),
     ] = True,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Check the engine, print Beam's options, run nothing."
+        ),
+    ] = False,
 ) -> None:
     """Runs the DAG once: ends with a pushed model, or says why not.
 
@@ -71,6 +77,9 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options are its interface
     overrides = parse_settings(settings or [])
     if server_binary is not None:
         overrides["deployment.server_binary"] = str(server_binary.absolute())
+    if dry_run:
+        _print_beam_options(find_config(pipeline), overrides)
+        return
     # SIGTERM ends a run as Ctrl-C does: cleanly.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Progress(console) as progress:
@@ -83,6 +92,18 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options are its interface
         )
     print_outcome(console, record, read_outcome(record))
     raise typer.Exit(record.exit_code or 0)
+
+
+def _print_beam_options(config_path: Path, overrides: dict[str, Any]) -> None:
+    from pipeline.beam_engine.options import dag_args
+    from pipeline.beam_engine.problems import find_problems
+    from pipeline.config import load_config
+
+    config = load_config(config_path, overrides)
+    problems = list(find_problems(config.beam, {}))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    typer.echo("\n".join(dag_args(config.beam, config.work_dir)))
 
 
 def parse_settings(settings: list[str]) -> dict[str, Any]:

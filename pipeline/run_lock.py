@@ -5,7 +5,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.run_record import WorkDir
+from pipeline.run_liveness import is_going_on
+from pipeline.run_record import RunRecord, WorkDir, host_name
 
 _EXIT_CODE = 2
 
@@ -34,8 +35,8 @@ def alone(work_dir: WorkDir) -> Iterator[None]:
     Raises:
         WorkDirBusyError: A run is going on; names its process.
     """
-    alive = [record for record in work_dir.list_runs() if record.is_alive()]
-    who = ", ".join(f"{record.run_id} (process {record.pid})" for record in alive)
+    alive = [run for run in work_dir.list_runs() if is_going_on(work_dir, run)]
+    who = ", ".join(f"{run.run_id} (process {run.pid}{_place(run)})" for run in alive)
     with _held(work_dir, fcntl.LOCK_EX, f"a run is going on: {who or 'unknown'}"):
         yield
 
@@ -50,6 +51,10 @@ def preparing(work_dir: WorkDir) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _place(run: RunRecord) -> str:
+    return "" if run.host in ("", host_name()) else f" on {run.host}"
 
 
 @contextmanager

@@ -33,20 +33,24 @@ from pipeline.local_runner import (
     RunOptions,
     run_nodes,
 )
+from pipeline.metadata.run_check import check_metadata
 from pipeline.node_processes import NODE_MODULE, NodeProcesses
 from pipeline.run_config import RunConfig
 from pipeline.run_listener import RunListener
+from pipeline.run_liveness import alive, is_going_on
 from pipeline.run_lock import preparing, running
 from pipeline.run_record import (
     NodeResult,
     RunRecord,
     WorkDir,
+    host_name,
     new_run_id,
     process_start,
 )
 from pipeline.run_values import RunValues
 from pipeline.selection import Selection
 from pipeline.source_digest import SourceSnapshot
+from pipeline.work_dir import work_dir_for
 from serving.bundle.contract import Span
 from serving.server_check.server_binary import find_server_binary
 
@@ -86,8 +90,9 @@ def run_pipeline(
         config = dataclasses.replace(config, run=config.run.without_cache())
     make_importable(find_project_root(config_path))
     preflight.check_config(config)
-    work_dir = WorkDir(Path(config.work_dir))
+    work_dir = work_dir_for(config)
     with running(work_dir):
+        check_metadata(work_dir)
         with preparing(work_dir):
             conclude_killed_runs(work_dir)
         record = RunRecord(
@@ -96,6 +101,7 @@ def run_pipeline(
             config_path=str(config_path.resolve()),
             settings=dataclasses.asdict(config),
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            host=host_name(),
             pid=os.getpid(),
             pid_started=process_start(os.getpid()) or 0,
             selection=selection.words,
@@ -115,7 +121,10 @@ def run_pipeline(
             # The libraries load while the data is prepared.
             processes.start_server()
         started = time.monotonic()
-        with _recorded(record, work_dir, config.run, started):
+        with (
+            alive(work_dir, record.run_id),
+            _recorded(record, work_dir, config.run, started),
+        ):
             _run(record, config, work_dir, processes, options, listener)
     return record
 
@@ -123,7 +132,7 @@ def run_pipeline(
 def conclude_killed_runs(work_dir: WorkDir) -> None:
     """Ends the records of runs whose process was killed, and tells their handlers."""
     for record in work_dir.list_runs():
-        if not record.is_abandoned():
+        if record.state != run_record.RUNNING or is_going_on(work_dir, record):
             continue
         record.state, record.exit_code = run_record.INTERRUPTED, KILLED_EXIT_CODE
         record.reason = "its process was killed; what is complete stays so"
@@ -216,7 +225,7 @@ def _run(
             else {}
         ),
         pipeline_root=str(work_dir.artifacts),
-        metadata_path=str(work_dir.metadata_path),
+        metadata_path="" if work_dir.server else str(work_dir.metadata_path),
         server_binary=server_binary,
         server_digest=sha256_of(Path(server_binary)) if server_binary else "",
     )

@@ -1,10 +1,11 @@
 """What a run leaves behind for people and for the next run.
 
 {work_dir}/
-    metadata.sqlite         ML Metadata
+    metadata.sqlite         ML Metadata, unless a server keeps it
     artifacts/{node}/…      TFX's artifacts
     runs/{run_id}/run.json  this record, renewed after every node
     runs/{run_id}/logs/     one log a node
+    runs/{run_id}/.alive    held by the run's process while it goes on
     cache/                  results of nodes by key, see pipeline/node_cache/
     .lock                   held by every run, and alone by who removes things
 """
@@ -13,10 +14,13 @@ import dataclasses
 import json
 import os
 import secrets
+import socket
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from pipeline.metadata.place import MetadataPlace, MetadataServer
 
 FORMAT_VERSION = 1
 RUNNING, PUSHED, UNCHANGED = "running", "pushed", "unchanged"
@@ -109,7 +113,8 @@ class RunRecord:
         exit_code: What the command line exited with; None while running.
         started_at: ISO-8601, UTC.
         wall_s: Seconds from start to end.
-        pid: Process of the command line.
+        host: Name of the machine; "" in records of early versions.
+        pid: Process of the command line, on that machine.
         pid_started: When that process was started, in the kernel's ticks since boot.
         selection: What a partial run was asked for, in words; "" for a whole one.
         exit_problems: What went wrong in the functions of `run.on_exit`.
@@ -126,6 +131,7 @@ class RunRecord:
     exit_code: int | None = None
     started_at: str = ""
     wall_s: float = 0.0
+    host: str = ""
     pid: int = 0
     pid_started: int = 0
     selection: str = ""
@@ -144,9 +150,15 @@ class RunRecord:
         return artifact.properties if artifact else {}
 
     def is_alive(self) -> bool:
-        """Tells whether the run is going on."""
+        """Tells whether the run is going on.
+
+        Another machine's process is not seen here and counts as alive;
+        pipeline/run_liveness.py can tell.
+        """
         if self.state != RUNNING:
             return False
+        if self.host not in ("", host_name()):
+            return True
         started = process_start(self.pid)
         # Records of early versions have no start; a number may be given away again.
         return started is not None and self.pid_started in (0, started)
@@ -158,13 +170,24 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class WorkDir:
-    """The folders of one work_dir."""
+    """The folders of one work_dir.
+
+    Attributes:
+        path: The work_dir itself.
+        server: The server that keeps ML Metadata; None: a file of the work_dir.
+    """
 
     path: Path
+    server: MetadataServer | None = None
+
+    @property
+    def metadata(self) -> MetadataPlace:
+        """Where ML Metadata is."""
+        return self.server or self.metadata_path
 
     @property
     def metadata_path(self) -> Path:
-        """ML Metadata's SQLite file."""
+        """ML Metadata's SQLite file, where no server keeps it."""
         return self.path / "metadata.sqlite"
 
     @property
@@ -214,6 +237,11 @@ class WorkDir:
     def list_runs(self) -> list[RunRecord]:
         """Returns every run, oldest first."""
         return [self.read(run_id) for run_id in self.run_ids()]
+
+
+def host_name() -> str:
+    """Returns the name that this machine has for others."""
+    return socket.gethostname()
 
 
 def _node_from(values: dict[str, Any]) -> NodeResult:

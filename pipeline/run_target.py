@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.metadata.place import MetadataPlace
 from pipeline.run_record import WorkDir
 from pipeline.run_values import RunValues
 
@@ -23,9 +24,9 @@ class RunTarget:
     work_dir: WorkDir
 
     @property
-    def metadata_path(self) -> str:
-        """ML Metadata's SQLite file."""
-        return str(self.work_dir.metadata_path)
+    def metadata(self) -> MetadataPlace:
+        """Where ML Metadata is."""
+        return self.work_dir.metadata
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

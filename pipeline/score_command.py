@@ -65,15 +65,38 @@ def score(  # noqa: PLR0913, PLR0917 - a command's options are its interface
         ),
     ] = 0.2,
     allow_other_tensorflow: AllowOtherTensorflow = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Beam's engine: local, workers, flink, spark or dataflow, as the "
+            "pipeline's configuration has it; local if left out.",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting of the engine, such as beam.flink.master=HOST:PORT; may be "
+            "given several times.",
+        ),
+    ] = None,
     beam_args: Annotated[
         list[str] | None,
         typer.Option(
             "--beam-arg",
             metavar="ARG",
-            help="An option for Beam, such as --beam-arg=--runner=FlinkRunner; may "
+            help="One more option for Beam, such as --beam-arg=--job_name=scores; may "
             "be given several times.",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Check the engine, print Beam's options, score nothing."
+        ),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove another scoring in DIR first.")
     ] = False,
@@ -85,10 +108,25 @@ def score(  # noqa: PLR0913, PLR0917 - a command's options are its interface
 
     Example: slipway score flights --input new/ --output scores
     """
+    from pipeline.beam_engine.for_scoring import scoring_args
     from pipeline.model_folder import find_bundle
+    from pipeline.run_command import parse_settings
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda got, _: _leave_interrupted(output, got))
+    args = (
+        *scoring_args(
+            bundle,
+            engine,
+            parse_settings(settings or []),
+            output,
+            is_dry_run=dry_run,
+        ),
+        *(beam_args or ()),
+    )
+    if dry_run:
+        sys.stdout.write("".join(f"{argument}\n" for argument in args))
+        return
     request_fields: dict[str, Any] = {
         "bundle": find_bundle(bundle),
         "inputs": tuple(inputs),
@@ -100,7 +138,7 @@ def score(  # noqa: PLR0913, PLR0917 - a command's options are its interface
         "max_unknown_rate": max_unknown_rate,
         "allow_other_tensorflow": allow_other_tensorflow,
         "overwrite": overwrite,
-        "beam_args": tuple(beam_args or ()),
+        "beam_args": args,
     }
     summary, was_complete = _score(request_fields)
     if as_json:

@@ -11,6 +11,9 @@ from tfx.components import (
     Tuner,
 )
 from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
+    LatestBlessedModelStrategy,
+)
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
@@ -21,6 +24,7 @@ __all__ = [
     "Channel",
     "EvalArgs",
     "ExampleValidator",
+    "LatestBlessedModelStrategy",
     "Model",
     "ModelBlessing",
     "Pipeline",

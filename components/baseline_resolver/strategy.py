@@ -7,6 +7,7 @@ runs again. Leaving the candidate out makes the same rerun find the same baselin
 
 from tfx import types
 from tfx.dsl.components.common.resolver import ResolverStrategy
+from tfx.dsl.io import fileio
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from components.baseline_resolver.pick import pick_model
@@ -39,10 +40,15 @@ class PreviousBlessedModelStrategy(ResolverStrategy):
             CANDIDATE_KEY: candidates,
             **pick_baseline(
                 {artifact.id for artifact in candidates},
-                input_dict.get(MODEL_KEY, []),
-                input_dict.get(BLESSING_KEY, []),
+                _seen(input_dict.get(MODEL_KEY, [])),
+                _seen(input_dict.get(BLESSING_KEY, [])),
             ),
         }
+
+
+def _seen(artifacts: list[types.Artifact]) -> list[types.Artifact]:
+    """Leaves out what lies on the disk of another machine with the same metadata."""
+    return [artifact for artifact in artifacts if fileio.exists(artifact.uri)]
 
 
 def pick_baseline(

@@ -20,6 +20,7 @@ from tfx.utils import io_utils, path_utils
 
 from components.columnar_evaluator.evaluate import evaluate
 from components.columnar_evaluator.supported import check_config
+from components.published_baseline.found import found_baseline
 
 SPLIT = "eval"
 
@@ -45,7 +46,8 @@ def ColumnarEvaluator(
             which tfma.load_eval_result reads. No custom property.
         eval_config: JSON of a tfma.EvalConfig. Without a baseline, its spec of a
             baseline is dropped and the candidate gets no name, as in TFX's Evaluator.
-        baseline_model: The model to compare with, if there is one.
+        baseline_model: The model to compare with, if there is one; one that is
+            marked absent counts as none (components/published_baseline).
         beam_pipeline: Set by TFX.
 
     Raises:
@@ -62,11 +64,12 @@ def ColumnarEvaluator(
         )
     """
     asked = json_format.Parse(eval_config, config_pb2.EvalConfig())
-    config = as_computed(asked, has_baseline=baseline_model is not None)
+    baseline = found_baseline(baseline_model)
+    config = as_computed(asked, has_baseline=baseline is not None)
     check_config(config)
     paths = {
         spec.name: path_utils.serving_model_path(
-            (baseline_model if spec.is_baseline else model).uri
+            (baseline if spec.is_baseline else model).uri
         )
         for spec in config.model_specs
     }

@@ -1,5 +1,6 @@
 """ColumnarExampleGen: spans of tables become Examples, split by time, hash or group."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -61,13 +62,15 @@ def ColumnarExampleGen(
             {uri}/row_counts.json and, for rows set aside, {uri}/quarantine/. Custom
             properties: `rows`, `filtered`, `unlabelled`, `quarantined`, `train_rows`,
             `eval_rows` (int), `spans` (text, as given), `versions` (JSON of span to
-            version) and `content_digest` (SHA-256 over the bytes of all files read).
+            version), `content_digest` (SHA-256 over the bytes of all files read) and
+            `span_records` (JSON list of span, digest, num_rows).
         input_base: Folder of the spans; files are checked against their manifest
             before they are read.
         spans: JSON list of span numbers.
         data_digest: SHA-256 over the spans' contents, which must be the content
             digest found. Part of the cache's key, so that a changed file is seen and
-            a touched one is not.
+            a touched one is not. "": any content, for whoever starts the run without
+            seeing the data; a cache must then not answer for this node.
         key: Column that names a row.
         event_time: Column with timestamps or seconds since the epoch.
         label: Column without which a row is counted and left out.
@@ -99,7 +102,8 @@ def ColumnarExampleGen(
             SpanLayout.from_settings(json.loads(layout)),
             json.loads(csv_kinds),
         )
-        require_unchanged(verified, data_digest)
+        if data_digest:
+            require_unchanged(verified, data_digest)
         settings = json.loads(split)
         needed = [key, event_time, label]
         if settings["by"] == "group":
@@ -183,3 +187,5 @@ def describe(examples: Examples, counts: RowCounts, verified: VerifiedSpans) -> 
         examples.set_int_custom_property(name, number)
     examples.set_string_custom_property("content_digest", verified.content_digest)
     examples.set_string_custom_property("versions", json.dumps(verified.versions))
+    records = [dataclasses.asdict(record) for record in verified.records]
+    examples.set_string_custom_property("span_records", json.dumps(records))

@@ -22,6 +22,7 @@ from data.spans import (
     load_manifest,
     verify_span,
 )
+from serving.bundle.contract import Span
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,12 +35,14 @@ class VerifiedSpans:
             `data.spans.content_digest` gives it.
         versions: Span to the version read; spans without versions are left out.
         times: Span to first and last second of its rows, where a manifest says so.
+        records: Each span with its digest and rows, as a model's contract names it.
     """
 
     files: tuple[SourceFile, ...]
     content_digest: str
     versions: dict[int, int]
     times: dict[int, tuple[int, int]]
+    records: tuple[Span, ...]
 
 
 def verify_spans(
@@ -54,15 +57,19 @@ def verify_spans(
         DataContractError: A span is missing, or is not what its manifest says.
     """
     files: list[SourceFile] = []
-    digests, versions, times = [], {}, {}
+    digests, records, versions, times = [], [], {}, {}
     for span in sorted(spans):
         sha256s = verify_span(input_base, span, layout)
         folder = find_span(input_base, span, layout)
         digests.append((span, digest_of_files(sha256s.items())))
         if folder.version is not None:
             versions[span] = folder.version
+        manifest = load_manifest(input_base, span, layout)
+        records.append(
+            Span(span=span, digest=manifest.digest, num_rows=manifest.num_rows)
+        )
         if (folder.path / MANIFEST_NAME).is_file():
-            times.update(_times_of(load_manifest(input_base, span, layout)))
+            times.update(_times_of(manifest))
         files += [
             SourceFile(path=str(folder.path / name), span=span, csv_kinds=csv_kinds)
             for name in sha256s
@@ -72,6 +79,7 @@ def verify_spans(
         content_digest=content_digest(digests),
         versions=versions,
         times=times,
+        records=tuple(records),
     )
 
 

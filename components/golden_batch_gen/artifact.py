@@ -13,6 +13,12 @@ class GoldenRows(Artifact):
 
     Commonly used custom properties: `rows` (int), `left_out` (text: JSON list of the
     kinds of rows that found no room).
+
+    TYPE_NAME is a path to import it by: on Kubeflow Pipelines and Vertex AI a node gets
+    no more than this name. It may have one dot, so the package itself offers the class.
+
+    Source:
+        tfx/orchestration/kubeflow/v2/compiler_utils.py, _SCHEMA_TITLE_RE.
     """
 
-    TYPE_NAME = "GoldenRows"
+    TYPE_NAME = "components.GoldenRows"

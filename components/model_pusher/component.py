@@ -61,7 +61,8 @@ def ModelPusher(
             report go into the contract.
         golden_rows: From GoldenBatchGen; becomes the bundle's assets.extra/.
         statistics: Those of split "train" go into the bundle.
-        examples: Read for their row counts.
+        examples: Read for their row counts, and for their spans where `spans` names
+            none.
         pushed_model: Custom properties `pushed` (1: this run published a version,
             0: it did not), `version` (int), `pushed_destination` (the version's
             folder), `bundle_digest` (the contract's) and `reason` (why nothing was
@@ -72,7 +73,8 @@ def ModelPusher(
         run_id: Written into the contract, as are the following.
         key: Column that names a row.
         label: Column that is predicted.
-        spans: JSON list of {"span", "digest", "num_rows"}.
+        spans: JSON list of {"span", "digest", "num_rows"}; empty: those that the
+            examples say they were read from.
         code: JSON object {"commit", "is_modified"}.
 
     Raises:
@@ -111,7 +113,8 @@ def ModelPusher(
         key=key,
         label=label,
         run=RunOrigin(pipeline=model_name, run_id=run_id, code=parse_code(code)),
-        spans=parse_spans(spans),
+        spans=parse_spans(spans)
+        or parse_spans(examples.get_string_custom_property("span_records")),
         num_rows={
             "train": examples.get_int_custom_property("train_rows"),
             "eval": examples.get_int_custom_property("eval_rows"),

@@ -14,6 +14,7 @@ from tfx.dsl.component.experimental.annotations import (
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Model, ModelBlessing, ModelEvaluation
 
+from components.published_baseline.found import found_baseline
 from components.quality_gate.evaluation_result import BASELINE, CANDIDATE, load_slices
 from components.quality_gate.verdict import SliceMetrics, Verdict, judge
 
@@ -43,7 +44,8 @@ def QualityGate(
             `baseline_model_id` as TFX's Evaluator writes them, and `verdict`.
         thresholds: JSON list of pipeline.stage_configs.Threshold settings.
         confidence: Level of the intervals, in (0, 1).
-        baseline_model: The last blessed model, if there is one.
+        baseline_model: The last blessed model, if there is one; one that is marked
+            absent counts as none (components/published_baseline).
 
     Raises:
         KeyError: The evaluation holds no metrics of the candidate.
@@ -59,7 +61,8 @@ def QualityGate(
     slices = load_slices(evaluation.uri, CANDIDATE)
     if not slices:
         raise KeyError(f"{evaluation.uri} holds no metrics of the candidate model.")
-    has_baseline = baseline_model is not None
+    found = found_baseline(baseline_model)
+    has_baseline = found is not None
     baseline = load_slices(evaluation.uri, BASELINE) if has_baseline else None
     verdict = judge(slices, baseline, json.loads(thresholds))
     write_verdict(Path(blessing.uri), verdict, slices, baseline, confidence)
@@ -68,8 +71,8 @@ def QualityGate(
     blessing.set_string_custom_property("current_model", model.uri)
     blessing.set_int_custom_property("current_model_id", model.id)
     if has_baseline:
-        blessing.set_string_custom_property("baseline_model", baseline_model.uri)
-        blessing.set_int_custom_property("baseline_model_id", baseline_model.id)
+        blessing.set_string_custom_property("baseline_model", found.uri)
+        blessing.set_int_custom_property("baseline_model_id", found.id)
 
 
 def write_verdict(

@@ -8,46 +8,39 @@ made it, which has the smallest id, and one for each run that reused it.
 """
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.lineage.metadata_facts import ArtifactFacts, ExecutionFacts
+from pipeline.metadata.connection import READ, open_store
+from pipeline.metadata.errors import MetadataError
+from pipeline.metadata.place import MetadataPlace, MetadataServer
 
-_PIPELINE_RUN, _NODE = "pipeline_run", "node"
+_PIPELINE, _PIPELINE_RUN, _NODE = "pipeline", "pipeline_run", "node"
 _INPUTS = (metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.DECLARED_INPUT)
 _OUTPUTS = (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLARED_OUTPUT)
 
 
-class MetadataError(RuntimeError):
-    """The store is missing or cannot be read; the text says which file and why."""
-
-
 class MetadataGraph:
-    """The store of one work_dir."""
+    """What one pipeline has in ML Metadata."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, place: MetadataPlace) -> None:
         """Opens the store.
 
         Raises:
-            MetadataError: There is none, or it is no store.
+            MetadataError: There is none, it is no store, or its server does not answer.
         """
-        if not path.is_file():
-            raise MetadataError(f"there is no {path}")
-        config = metadata_store_pb2.ConnectionConfig()
-        config.sqlite.filename_uri = str(path)
-        config.sqlite.connection_mode = (
-            metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
-        )
-        try:
-            self._store = metadata_store.MetadataStore(config)
-            self._store.get_artifact_types()
-        # MLMD raises bare RuntimeErrors and errors of its own.
-        except Exception as error:
-            first_line = str(error).split(" query:")[0]
-            raise MetadataError(f"{path} cannot be read: {first_line}") from error
+        self._pipeline: str | None = None
+        if isinstance(place, MetadataServer):
+            self._pipeline = place.pipeline
+            # Imported here: most pipelines keep a file.
+            from pipeline.metadata.server_check import check_server
+
+            check_server(place)
+        elif not place.is_file():
+            raise MetadataError(f"there is no {place}")
+        self._store = open_store(place, READ)
         # One answer an id is enough: nothing read here changes while it is read.
         self.execution = cache(self._execution)
         self.inputs = cache(self._inputs)
@@ -55,7 +48,15 @@ class MetadataGraph:
 
     def artifacts_of_type(self, type_name: str) -> list[ArtifactFacts]:
         """Returns every artifact of a type by id; empty if the type is not known."""
-        found = self._store.get_artifacts_by_type(type_name)
+        if self._pipeline is None:
+            found = self._store.get_artifacts_by_type(type_name)
+        else:
+            # A server keeps other pipelines as well.
+            context = self._store.get_context_by_type_and_name(
+                _PIPELINE, self._pipeline
+            )
+            every = self._store.get_artifacts_by_context(context.id) if context else []
+            found = [artifact for artifact in every if artifact.type == type_name]
         return sorted(map(_facts, found), key=lambda facts: facts.artifact_id)
 
     def executions_of_run(self, run_id: str) -> frozenset[int]:

@@ -179,12 +179,16 @@ def _disagreement(
 
 
 def _gone(training: _Training, push: ArtifactFacts, run_id: str) -> SpanReader:
+    destination = push.properties.get("pushed_destination")
+    # With a server for metadata, another runner's folder of models.
+    is_there = destination is not None and Path(str(destination)).exists()
     return SpanReader(
         version=push.properties.get("version"),
         run_id=run_id,
         model=training.model,
         remark=(
-            f"pushed to {push.properties.get('pushed_destination')}, where its bundle "
-            "is no more"
+            f"pushed to {destination}, another folder of models"
+            if is_there
+            else f"pushed to {destination}, where its bundle is no more"
         ),
     )

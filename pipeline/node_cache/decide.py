@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.metadata.place import MetadataPlace
 from pipeline.node_cache.content import artifact_digest, folder_digest
 from pipeline.node_cache.entries import CacheEntries, CacheEntry
 from pipeline.node_cache.known_uris import known_uris
@@ -68,7 +69,7 @@ def decide(
     key: NodeKey,
     entries: CacheEntries,
     *,
-    metadata_path: Path,
+    metadata: MetadataPlace,
     may_reuse: bool = True,
 ) -> Decision:
     """Looks a key up and checks that what it names is there and whole.
@@ -77,7 +78,7 @@ def decide(
         node_id: The node.
         key: Its key.
         entries: Earlier results.
-        metadata_path: ML Metadata's file.
+        metadata: Where ML Metadata is.
         may_reuse: False: the node runs whatever there is.
     """
     if not may_reuse:
@@ -85,7 +86,7 @@ def decide(
     entry = entries.find(node_id, key)
     if entry is None:
         return _miss(node_id, key, entries)
-    damage = find_damage(entry.outputs, metadata_path)
+    damage = find_damage(entry.outputs, metadata)
     if damage is not None:
         return Decision(key=key, outputs=None, why=f"{node_id} ran because {damage}.")
     entries.mark_used(entry)
@@ -127,20 +128,20 @@ def _artifacts(outputs: Outputs) -> Iterable[ArtifactRecord]:
     return [artifact for artifacts in outputs.values() for artifact in artifacts]
 
 
-def find_damage(outputs: Outputs, metadata_path: Path) -> str | None:
+def find_damage(outputs: Outputs, metadata: MetadataPlace) -> str | None:
     """Says what is wrong with the first artifact that is not as it was written.
 
     Args:
         outputs: What an earlier run wrote.
-        metadata_path: ML Metadata's file, which must know each as the same artifact:
+        metadata: Where ML Metadata is, which must know each as the same artifact:
             the next nodes find their inputs there.
     """
     named = [(name, artifact) for name, found in outputs.items() for artifact in found]
-    uris = known_uris(metadata_path, [found.artifact_id for _, found in named])
+    uris = known_uris(metadata, [found.artifact_id for _, found in named])
     for name, artifact in named:
         if uris.get(artifact.artifact_id) != artifact.uri:
             what = f"its output {name} of an earlier run, {artifact.uri},"
-            return f"{what} is not in {metadata_path}"
+            return f"{what} is not in {metadata}"
     with ThreadPoolExecutor() as pool:
         found = pool.map(lambda pair: _damage_of(*pair), named)
         return next((damage for damage in found if damage), None)

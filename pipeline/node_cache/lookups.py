@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.baseline_resolver.pick import pick_model
+from pipeline.metadata.place import MetadataPlace
 from pipeline.node_cache.decide import Outputs
 from pipeline.node_plan import NodePlan
 from pipeline.run_record import ArtifactRecord
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from pipeline.lineage.metadata_facts import ArtifactFacts
 
 Inputs = Mapping[str, Sequence[ArtifactRecord]]
-Lookup = Callable[[NodePlan, Inputs, Path], tuple[Outputs, str] | None]
-"""From node, inputs and ML Metadata's file to outputs and the reason; None: run it."""
+Lookup = Callable[[NodePlan, Inputs, MetadataPlace], tuple[Outputs, str] | None]
+"""From node, inputs and ML Metadata's place to outputs and the reason; None: run it."""
 
 BASELINE_STRATEGY = "components.baseline_resolver.strategy.PreviousBlessedModelStrategy"
 PUSHER = "components.model_pusher.component.ModelPusher_Executor"
@@ -37,7 +38,7 @@ def find_lookup(plan: NodePlan) -> Lookup | None:
 
 
 def look_up_baseline(
-    plan: NodePlan, inputs: Inputs, metadata_path: Path
+    plan: NodePlan, inputs: Inputs, metadata: MetadataPlace
 ) -> tuple[Outputs, str] | None:
     """Finds the newest blessed model before the candidate.
 
@@ -45,7 +46,7 @@ def look_up_baseline(
         plan: The resolver.
         inputs: The candidate is all there is: what a resolver picks from has no
             producer, and so is no input here.
-        metadata_path: ML Metadata's file.
+        metadata: Where ML Metadata is.
 
     Source:
         components/baseline_resolver/strategy.py, for the names of the outputs.
@@ -55,7 +56,7 @@ def look_up_baseline(
     candidates = {
         artifact.artifact_id for artifacts in inputs.values() for artifact in artifacts
     }
-    graph = MetadataGraph(metadata_path)
+    graph = MetadataGraph(metadata)
     models = {
         facts.artifact_id: facts
         for facts in graph.artifacts_of_type(_MODEL)
@@ -90,7 +91,7 @@ def _record(facts: "ArtifactFacts") -> ArtifactRecord:
 def look_up_push(
     plan: NodePlan,
     inputs: Inputs,
-    metadata_path: Path,  # noqa: ARG001 - part of the interface
+    metadata: MetadataPlace,  # noqa: ARG001 - part of the interface
 ) -> tuple[Outputs, str] | None:
     """Finds that a twice blessed model is the newest version already.
 

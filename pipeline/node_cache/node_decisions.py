@@ -26,7 +26,7 @@ class NodeDecisions:
             settings: `cache`, of the run and of single nodes, is used.
             sources: The run's snapshot.
         """
-        self._metadata_path = work_dir.metadata_path
+        self._metadata = work_dir.metadata
         self._entries = CacheEntries(work_dir.cache / "nodes")
         self._settings = settings
         self._sources = sources
@@ -58,7 +58,7 @@ class NodeDecisions:
         may_reuse = self._settings.of_node(plan.node_id).cache
         key = None if plan.strategies else node_key(plan, inputs, self._sources)
         if lookup is not None and may_look_up and may_reuse:
-            found = lookup(plan, inputs, self._metadata_path)
+            found = lookup(plan, inputs, self._metadata)
             if found is not None:
                 return Decision(key=key, outputs=found[0], why=found[1])
         if key is None:
@@ -68,7 +68,7 @@ class NodeDecisions:
             plan.node_id,
             key,
             self._entries,
-            metadata_path=self._metadata_path,
+            metadata=self._metadata,
             may_reuse=may_reuse,
         )
         if lookup is None or decision.outputs is not None:

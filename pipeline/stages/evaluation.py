@@ -6,10 +6,8 @@ from typing import Any, NamedTuple
 
 from google.protobuf import json_format
 
-from components.baseline_resolver.strategy import PreviousBlessedModelStrategy
 from components.columnar_evaluator.component import ColumnarEvaluator
 from components.quality_gate.component import QualityGate
-from pipeline import tfx_api
 from pipeline.eval_config import build_eval_config
 from pipeline.stage_configs import EvaluationConfig
 
@@ -23,7 +21,12 @@ class Evaluation(NamedTuple):
 
 
 def create_evaluation(
-    config: EvaluationConfig, *, label: str, examples: Any, model: Any
+    config: EvaluationConfig,
+    *,
+    label: str,
+    examples: Any,
+    model: Any,
+    baseline_resolver: Any,
 ) -> Evaluation:
     """Measures a model and the last blessed one on the same rows and judges it.
 
@@ -32,13 +35,8 @@ def create_evaluation(
         label: The label's column.
         examples: ExampleGen's output channel; raw rows.
         model: The trained model's channel.
+        baseline_resolver: The node that finds the model to compare with.
     """
-    baseline_resolver = tfx_api.Resolver(
-        strategy_class=PreviousBlessedModelStrategy,
-        candidate=model,
-        model=tfx_api.Channel(type=tfx_api.Model),
-        model_blessing=tfx_api.Channel(type=tfx_api.ModelBlessing),
-    ).with_id("baseline_resolver")
     baseline = baseline_resolver.outputs["model"]
     evaluator = ColumnarEvaluator(
         examples=examples,

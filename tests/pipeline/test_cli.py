@@ -48,8 +48,8 @@ def test_wrong_setting_ends_with_exit_code_2_and_one_line(monkeypatch, capsys):
     assert ended.value.code == 2
     assert capsys.readouterr().err == (
         "slipway: unknown setting sed; known settings are name, work_dir, seed, "
-        "min_free_disk_gib, run, data, validation, transform, train, tune, evaluation, "
-        "deployment. Did you mean 'seed'?\n"
+        "min_free_disk_gib, run, beam, metadata, cluster, data, validation, transform, "
+        "train, tune, evaluation, deployment. Did you mean 'seed'?\n"
     )
 
 
@@ -264,6 +264,7 @@ def test_part_that_is_not_installed_is_named(monkeypatch, capsys):
         ("tensorflow", "server"),
         ("tensorflow_serving.apis", "server"),
         ("apache_beam", "batch"),
+        ("kfp_server_api", "kubeflow"),
         ("tfx", "pipeline"),
     ],
 )

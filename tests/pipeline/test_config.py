@@ -61,6 +61,23 @@ def test_relative_paths_do_not_depend_on_the_current_folder(tmp_path, monkeypatc
     assert load_config(Path("../pipeline.yaml")) == from_here
 
 
+def test_pipeline_of_the_installed_package_writes_where_one_is(tmp_path, monkeypatch):
+    site_packages = tmp_path / "project/.venv/site-packages"
+    (site_packages / "models/flights").mkdir(parents=True)
+    # The environment often lies in somebody's project, whose paths these are not.
+    (tmp_path / "project/pyproject.toml").touch()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr("pipeline.config._INSTALL_ROOT", site_packages)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    config = load_config(write(site_packages / "models/flights"))
+
+    assert config.validation.schema == str(site_packages / "data/schema.pbtxt")
+    assert config.work_dir == str(tmp_path / "elsewhere/var/flights")
+    assert config.data.input_base == str(tmp_path / "elsewhere/var/spans")
+    assert config.deployment.model_base_path == str(tmp_path / "elsewhere/var/models")
+
+
 def test_absolute_and_home_paths_stay_what_they_are(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", "/home/someone")
 
@@ -119,8 +136,8 @@ def test_overrides_fill_sections_left_empty(tmp_path):
             {"dta.label": "x"},
             (
                 "unknown setting dta; known settings are name, work_dir, seed, "
-                "min_free_disk_gib, run, data, validation, transform, train, tune, "
-                "evaluation, deployment. Did you mean 'data'?"
+                "min_free_disk_gib, run, beam, metadata, cluster, data, validation, "
+                "transform, train, tune, evaluation, deployment. Did you mean 'data'?"
             ),
         ),
         ({"name.x": "y"}, "unknown setting name.x."),

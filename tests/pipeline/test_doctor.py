@@ -36,7 +36,7 @@ SOUND = Facts(
     disk_free_gib=50.0,
     num_cpus=2,
     java=17,
-    jars=("beam-runners-flink-2.2-job-server-2.77.0.jar",),
+    jars=("flink-job-server.jar",),
 )
 
 
@@ -163,13 +163,16 @@ def test_engines_are_judged_by_java_jar_and_libraries():
 
     assert finding(report, "local").status == "ok"
     assert finding(report, "flink") == Finding(
-        "flink", "usable", "ok", "Java 17, job server in the cache"
+        "flink", "usable", "ok", "Java 17, var/flink/flink-job-server.jar"
     )
     assert finding(report, "spark") == Finding(
         "spark",
         "lacks the job server",
         "missing",
-        "put beam-runners-spark-3-job-server-2.77.0.jar into ~/.apache_beam/cache/jars",
+        (
+            "put beam-runners-spark-3-job-server-2.77.0.jar at "
+            "var/spark/spark-job-server.jar"
+        ),
     )
     assert finding(report, "dataflow").status == "warn"
     assert finding(report, "dask") == Finding(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
-from pipeline.metadata_turn import metadata_turn
+from pipeline.metadata.turn import metadata_turn
 from pipeline.node_answer import answer
 from pipeline.node_plan import NodePlan, read_plan
 from pipeline.run_record import NodeResult
@@ -98,7 +98,7 @@ def _launch(target, node_id) -> NodeResult:
         file.write(f"{node_id}\n")
     _do(plan, folder)
     text = "".join(_read(name, folder) for name in plan.upstream)
-    with metadata_turn(target.metadata_path):
+    with metadata_turn(target.metadata):
         bench = Workbench(folder)
         made = bench.artifact(node_id, "text", text + plan.parameters["text"])
     (folder / "latest").mkdir(exist_ok=True)

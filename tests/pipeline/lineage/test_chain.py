@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from pipeline.lineage.chain import trace_chain
-from pipeline.lineage.metadata_graph import MetadataError, MetadataGraph
+from pipeline.lineage.metadata_graph import MetadataGraph
+from pipeline.metadata.errors import MetadataError
 from serving.bundle.contract import read_contract
 from tests.pipeline.lineage.workshop import build_workshop
 from tests.serving.versions.paper_bundle import write_paper_bundle

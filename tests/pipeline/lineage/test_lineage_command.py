@@ -93,6 +93,7 @@ def test_contract_answers_where_ml_metadata_is_not_installed(project, monkeypatc
         monkeypatch.setitem(sys.modules, name, None)
     for name in ("metadata_graph", "chain", "view", "span_readers"):
         monkeypatch.delitem(sys.modules, f"pipeline.lineage.{name}", raising=False)
+    monkeypatch.delitem(sys.modules, "pipeline.metadata.connection", raising=False)
     text = told(project, "2", "--span", "2")
     assert "run c of pipeline flights" in text
     assert "metadata_store is not installed. What is said here, the contract" in text

@@ -40,7 +40,7 @@ def decided(bench, entries):
             "trainer",
             made or key(),
             entries,
-            metadata_path=bench.work_dir.metadata_path,
+            metadata=bench.work_dir.metadata,
             **options,
         )
 

@@ -1,0 +1,1 @@
+"""Says how a run on a cluster ended, from its exit handler."""

@@ -1,0 +1,1 @@
+"""Takes the served version for the baseline, where nothing can look into metadata."""

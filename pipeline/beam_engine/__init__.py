@@ -1,0 +1,1 @@
+"""Beam engines by name: what the configuration says becomes Beam's options."""

@@ -1,0 +1,48 @@
+"""What a Beam worker raised, out of the text that an engine elsewhere makes of it.
+
+Beam's own runner raises the worker's error again. Of a job on Flink or Spark a text
+comes back: Java's exception, in it the worker's traceback, and that twice.
+"""
+
+import importlib
+import re
+
+from pipeline.run_record import NodeFailure
+
+_MARK = "Error received from SDK harness"
+_OURS = ("components", "data", "models", "pipeline", "serving")
+# The line after a traceback's last frame, up to the next traceback or the end.
+_RAISED = re.compile(
+    r"^(?P<kind>[A-Za-z_][\w.]*): (?P<message>.*?)"
+    r"(?=\n\n(?:During handling of|The above exception)|\s*\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+_STEP = re.compile(r" \[while running '[^']*'\]$")
+
+
+def failure_in_worker(text: str) -> NodeFailure | None:
+    """Returns what went wrong in a worker; None where the text tells of no worker.
+
+    Args:
+        text: Of the error that the pipeline's end raised.
+    """
+    _, mark, answer = text.partition(_MARK)
+    traceback = answer.partition("Traceback (most recent call last):\n")[2]
+    found = _RAISED.search(traceback) if mark else None
+    if found is None:
+        return None
+    module, _, name = found["kind"].rpartition(".")
+    message = _STEP.sub("", found["message"])
+    exit_code = _exit_code(module, name)
+    if exit_code is None:
+        return NodeFailure(kind=name, message=message)
+    return NodeFailure(kind=name, message=message, exit_code=exit_code)
+
+
+def _exit_code(module: str, name: str) -> int | None:
+    """Returns the exit code of one of our own errors."""
+    if module.partition(".")[0] not in _OURS:
+        return None
+    error_class = getattr(importlib.import_module(module), name, None)
+    exit_code = getattr(error_class, "exit_code", None)
+    return exit_code if isinstance(exit_code, int) else None

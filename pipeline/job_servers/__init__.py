@@ -1,0 +1,1 @@
+"""Beam's job servers for Flink and Spark, put together from their parts."""

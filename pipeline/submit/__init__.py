@@ -1,0 +1,1 @@
+"""Hands a compiled pipeline to a cluster: Kubeflow Pipelines or Vertex AI."""

@@ -1,0 +1,66 @@
+"""The error of a worker is told as if it had been raised in the node."""
+
+import pytest
+
+from pipeline.beam_engine.worker_errors import failure_in_worker
+from pipeline.node_answer import describe_failure
+from pipeline.run_record import NodeFailure
+
+# As Flink 1.19 with Beam 2.62 gave it, frames left out.
+TEXT = """Pipeline BeamApp-1 failed in state FAILED: java.lang.RuntimeException: Error \
+received from SDK harness for instruction 5: Traceback (most recent call last):
+  File "apache_beam/runners/common.py", line 1512, in DoFnRunner.process
+  File "/src/rows.py", line 8, in read
+    raise {name}("span 3: column 'x' is text,")
+{kind}: span 3: column 'x' is text,
+second line: a number was expected.
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "sdk_worker.py", line 310, in _execute
+    response = task()
+               ^^^^^^
+{kind}: span 3: column 'x' is text,
+second line: a number was expected. [while running 'WriteShards']
+"""
+MESSAGE = "span 3: column 'x' is text,\nsecond line: a number was expected."
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure"),
+    [
+        (
+            "data.errors.DataContractError",
+            NodeFailure(kind="DataContractError", message=MESSAGE, exit_code=3),
+        ),
+        ("ValueError", NodeFailure(kind="ValueError", message=MESSAGE)),
+        ("pyarrow.lib.ArrowInvalid", NodeFailure(kind="ArrowInvalid", message=MESSAGE)),
+        ("data.errors.Gone", NodeFailure(kind="Gone", message=MESSAGE)),
+    ],
+    ids=["ours", "Python's", "a library's", "unknown"],
+)
+def test_the_workers_error_is_found(kind, failure):
+    text = TEXT.format(kind=kind, name=kind.rpartition(".")[2])
+    assert failure_in_worker(text) == failure
+    assert describe_failure(RuntimeError(text)) == failure
+
+
+def test_the_step_is_left_out_where_the_error_is_told_once():
+    text = TEXT.format(kind="ValueError", name="ValueError")
+    once = text.partition("\n\nDuring")[0] + " [while running 'WriteShards']\n"
+    assert failure_in_worker(once) == NodeFailure(kind="ValueError", message=MESSAGE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Pipeline BeamApp-1 failed in state FAILED: java.io.IOException: no buffers",
+        "Traceback (most recent call last):\nValueError: of the node itself",
+        "Error received from SDK harness for instruction 5: it went away",
+    ],
+)
+def test_other_texts_are_left_as_they_are(text):
+    assert failure_in_worker(text) is None
+    expected = NodeFailure(kind="RuntimeError", message=text)
+    assert describe_failure(RuntimeError(text)) == expected
