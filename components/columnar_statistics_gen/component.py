@@ -1,6 +1,7 @@
 """ColumnarStatisticsGen: TFDV's statistics of every split, summed up file by file."""
 
 import json
+import shutil
 from pathlib import Path
 
 import apache_beam as beam
@@ -49,6 +50,7 @@ def ColumnarStatisticsGen(
         tfx/components/statistics_gen/executor.py, for the files' layout.
     """
     splits = json.loads(examples.split_names)
+    temporary = Path(statistics.uri) / ".temporary"
     statistics.split_names = examples.split_names
     with forked_workers(beam_pipeline.options), beam_pipeline as pipeline:
         for split in splits:
@@ -59,9 +61,11 @@ def ColumnarStatisticsGen(
                 | f"Files[{split}]"
                 >> beam.Create(list_split_files(examples.uri, split))
                 | f"SpreadFiles[{split}]" >> beam.Reshuffle()
-                | f"Describe[{split}]" >> beam.ParDo(MapFiles(describe_file))
+                | f"Describe[{split}]"
+                >> beam.ParDo(MapFiles(describe_file, str(temporary)))
                 | f"Collect[{split}]" >> beam.combiners.ToList()
                 | f"Merge[{split}]" >> beam.Map(merge_summaries)
                 | f"Write[{split}]"
                 >> tfdv.WriteStatisticsToBinaryFile(str(folder / STATISTICS_FILE))
             )
+    shutil.rmtree(temporary, ignore_errors=True)

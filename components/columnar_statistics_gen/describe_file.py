@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,11 +14,7 @@ from tensorflow_data_validation.statistics.generators.basic_stats_generator impo
 )
 
 from components.columnar_examples.batch_source import read_batches
-from components.columnar_statistics_gen.value_counts import (
-    ValueCounts,
-    count_texts,
-    merge_counts,
-)
+from components.columnar_statistics_gen.value_counts import TextCounter, TextCounts
 
 
 @dataclass(frozen=True)
@@ -28,13 +25,14 @@ class FileSummary:
         path: The file; summaries are merged in order of it.
         num_rows: Rows of the file.
         basic: TFDV's accumulator of counts, moments and quantile sketches.
-        texts: How often each value of each text feature occurs.
+        texts: How often each value of each text feature occurs. Its files belong to
+            whoever named the folder.
     """
 
     path: str
     num_rows: int
     basic: Any
-    texts: ValueCounts
+    texts: TextCounts
 
 
 def basic_generator() -> BasicStatsGenerator:
@@ -48,19 +46,26 @@ def basic_generator() -> BasicStatsGenerator:
     )
 
 
-def describe_file(path: str) -> FileSummary:
-    """Summarizes one gzipped TFRecord of tf.Examples, a batch at a time."""
-    return describe_batches(path, read_batches(path))
+def describe_file(path: str, folder: str) -> FileSummary:
+    """Summarizes one gzipped TFRecord of tf.Examples, a batch at a time.
+
+    Args:
+        path: The file.
+        folder: For counts that are too many to send.
+    """
+    return describe_batches(path, read_batches(path), Path(folder))
 
 
-def describe_batches(path: str, batches: Iterable[pa.RecordBatch]) -> FileSummary:
+def describe_batches(
+    path: str, batches: Iterable[pa.RecordBatch], folder: Path
+) -> FileSummary:
     """Summarizes a file's batches, columns of lists as the decoder makes them."""
     generator = basic_generator()
     basic = generator.create_accumulator()
-    counts = []
+    texts = TextCounter(folder)
     num_rows = 0
     for batch in batches:
         basic = generator.add_input(basic, batch)
-        counts.append(count_texts(batch))
+        texts.add(batch)
         num_rows += batch.num_rows
-    return FileSummary(path, num_rows, generator.compact(basic), merge_counts(counts))
+    return FileSummary(path, num_rows, generator.compact(basic), texts.counts())

@@ -9,10 +9,7 @@ from components.columnar_statistics_gen.describe_file import (
     FileSummary,
     basic_generator,
 )
-from components.columnar_statistics_gen.value_counts import (
-    describe_texts,
-    merge_counts,
-)
+from components.columnar_statistics_gen.value_counts import describe_texts
 
 
 def merge_summaries(
@@ -34,7 +31,7 @@ def merge_summaries(
         return empty
     generator = basic_generator()
     basic = generator.merge_accumulators([summary.basic for summary in filled])
-    texts = merge_counts(summary.texts for summary in filled)
+    texts = describe_texts(summary.texts for summary in filled)
     return merge_util.merge_dataset_feature_statistics(
-        [generator.extract_output(basic), describe_texts(texts)]
+        [generator.extract_output(basic), texts]
     )
