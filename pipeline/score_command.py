@@ -112,8 +112,6 @@ def score(  # noqa: PLR0913, PLR0917 - a command's options are its interface
     from pipeline.model_folder import find_bundle
     from pipeline.run_command import parse_settings
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda got, _: _leave_interrupted(output, got))
     args = (
         *scoring_args(
             bundle,
@@ -127,6 +125,8 @@ def score(  # noqa: PLR0913, PLR0917 - a command's options are its interface
     if dry_run:
         sys.stdout.write("".join(f"{argument}\n" for argument in args))
         return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda got, _: _leave_interrupted(output, got))
     request_fields: dict[str, Any] = {
         "bundle": find_bundle(bundle),
         "inputs": tuple(inputs),
