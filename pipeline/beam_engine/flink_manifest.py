@@ -17,9 +17,11 @@ import yaml
 
 from pipeline.beam_engine.beam_config import BeamConfig, FlinkConfig, FlinkPods
 from pipeline.cluster_config import ClusterConfig, Volume
+from pipeline.flink_cluster.settings import restart_settings
 from pipeline.settings_loader import ConfigError
 
 REST_PORT = 8081
+_RESTARTS = 3
 _MAIN_CONTAINER = "flink-main-container"  # the name that the operator fills in
 _HEADER = (
     "# Made by slipway flink-manifest; change the pipeline's configuration instead.\n"
@@ -127,9 +129,7 @@ def _configuration(beam: BeamConfig) -> dict[str, str]:
         "taskmanager.network.sort-shuffle.min-buffers": "64",
         "taskmanager.memory.network.min": "256m",
         "taskmanager.memory.network.max": "256m",
-        "restart-strategy.type": "fixed-delay",
-        "restart-strategy.fixed-delay.attempts": "3",
-        "restart-strategy.fixed-delay.delay": "10 s",
+        **{name: str(value) for name, value in restart_settings(_RESTARTS).items()},
         "high-availability.type": "kubernetes",
         "high-availability.storageDir": f"file://{beam.shared_dir}/flink-ha",
     }

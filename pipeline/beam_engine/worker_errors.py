@@ -10,6 +10,16 @@ import re
 from pipeline.run_record import NodeFailure
 
 _MARK = "Error received from SDK harness"
+# What Flink says of slots that did not come in time, by what the job was doing.
+_NO_SLOTS = (
+    "java.util.concurrent.TimeoutException: Timeout has occurred",
+    "NoResourceAvailableException",
+)
+_NO_SLOTS_MESSAGE = (
+    "Flink did not get the slots that the job needs in time: a task manager is gone, "
+    "or others hold them. Look at the cluster, or set beam.flink.parallelism lower; "
+    "then run again."
+)
 _OURS = ("components", "data", "models", "pipeline", "serving")
 # The line after a traceback's last frame, up to the next traceback or the end.
 _RAISED = re.compile(
@@ -21,11 +31,16 @@ _STEP = re.compile(r" \[while running '[^']*'\]$")
 
 
 def failure_in_worker(text: str) -> NodeFailure | None:
-    """Returns what went wrong in a worker; None where the text tells of no worker.
+    """Returns what went wrong in a worker, or that there were too few of them.
 
     Args:
         text: Of the error that the pipeline's end raised.
+
+    Returns:
+        None where the text tells of neither.
     """
+    if any(sign in text for sign in _NO_SLOTS):
+        return NodeFailure(kind="NoSlots", message=_NO_SLOTS_MESSAGE)
     _, mark, answer = text.partition(_MARK)
     traceback = answer.partition("Traceback (most recent call last):\n")[2]
     found = _RAISED.search(traceback) if mark else None

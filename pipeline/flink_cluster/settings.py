@@ -45,7 +45,7 @@ class ClusterPlan:
         heap_mb: Java heap for the work of a task manager, in MiB; the job manager gets
             as much.
         managed_mb: Memory of a task manager for sorting and shuffling, in MiB.
-        restarts: How often a job is begun anew after a failure, 10 seconds later.
+        restarts: How often a job is begun anew after a failure.
         slot_timeout_s: How long a job waits for slots that are not there, in seconds.
         rest_port: Port of Flink's REST interface. 0: a free one.
         has_ha: Whether ZooKeeper keeps what a job manager needs after a restart.
@@ -122,10 +122,7 @@ def _flink_settings(folder: Path, plan: ClusterPlan, ports: Ports) -> dict[str, 
         "io.tmp.dirs": str(folder / "tmp"),
         # A job's own jar comes second: the cluster has the same classes.
         "classloader.resolve-order": "parent-first",
-        # A task manager that was killed may come back within a minute.
-        "restart-strategy.type": "fixed-delay",
-        "restart-strategy.fixed-delay.attempts": plan.restarts,
-        "restart-strategy.fixed-delay.delay": "10 s",
+        **restart_settings(plan.restarts),
         "slot.request.timeout": plan.slot_timeout_s * 1000,
         "heartbeat.interval": 2000,
         "heartbeat.timeout": 10000,
@@ -140,6 +137,23 @@ def _flink_settings(folder: Path, plan: ClusterPlan, ports: Ports) -> dict[str, 
             "high-availability.jobmanager.port": ports.rpc,
         }
     return settings
+
+
+def restart_settings(restarts: int) -> dict[str, object]:
+    """Returns how often a job is begun anew, and when.
+
+    A lost task manager fails each step that it worked on. Of Flink's strategies only
+    this one counts failures that come together as one; with a fixed delay a job of
+    many steps had used up its attempts at once.
+    """
+    prefix = "restart-strategy.exponential-delay"
+    return {
+        "restart-strategy.type": "exponential-delay",
+        f"{prefix}.attempts-before-reset-backoff": restarts,
+        f"{prefix}.initial-backoff": "5 s",
+        f"{prefix}.max-backoff": "30 s",
+        f"{prefix}.reset-backoff-threshold": "1 h",
+    }
 
 
 def _memory(plan: ClusterPlan) -> dict[str, object]:

@@ -27,6 +27,8 @@ from tests.job_server_jars import require_job_server
 
 pytestmark = [pytest.mark.flink, pytest.mark.timeout(900)]
 PLAN = ClusterPlan(restarts=2, slot_timeout_s=20)
+# Results that have no times or random names in them.
+COMPARABLE = ("examples", "statistics", "transformed_examples")
 BEAM_NODES = ("example_gen", "statistics_gen", "transform", "evaluator")
 
 
@@ -143,6 +145,7 @@ def test_a_killed_task_manager_costs_time_only(flink_project, cluster, node_id):
     before = {
         name: artifacts[0].content_digest
         for name, artifacts in first_run.node(node_id).outputs.items()
+        if name in COMPARABLE
     }
     process = start_node(flink_project, cluster, node_id)
     wait_for_work(cluster, process)
@@ -155,23 +158,10 @@ def test_a_killed_task_manager_costs_time_only(flink_project, cluster, node_id):
     assert state == "FINISHED"
     assert exceptions["exceptionHistory"]["entries"], "it was not disturbed at all"
     assert flink_project.states()[node_id] == "done"
-    if node_id != "evaluator":  # whose result names when it was made
-        after = flink_project.last_run().node(node_id).outputs
-        assert {name: made[0].content_digest for name, made in after.items()} == before
+    outputs = flink_project.last_run().node(node_id).outputs
+    after = {name: outputs[name][0].content_digest for name in before}
+    assert after == before
     assert flink_project.unfinished() == []
-
-
-def test_a_killed_worker_pool_costs_time_only(flink_project, cluster):
-    process = start_node(flink_project, cluster, "statistics_gen")
-    wait_for_work(cluster, process)
-    cluster.process("workerpool-1").kill()
-    cluster.start("workerpool-1")
-    output, _ = process.communicate(timeout=600)
-
-    assert process.returncode == 0, output
-    state, exceptions = newest_job(cluster)
-    assert state == "FINISHED"
-    assert exceptions["exceptionHistory"]["entries"], "it was not disturbed at all"
 
 
 def test_a_lost_task_manager_ends_the_node_and_a_rerun_completes(
@@ -184,8 +174,7 @@ def test_a_lost_task_manager_ends_the_node_and_a_rerun_completes(
     output, _ = process.communicate(timeout=600)
 
     assert process.returncode == 1
-    assert "transform: Pipeline BeamApp" in output
-    assert "Could not acquire the minimum required resources" in output
+    assert "transform: Flink did not get the slots that the job needs in time" in output
     assert flink_project.states()["transform"] == "failed"
     assert flink_project.unfinished() == []
     assert flink_project.versions() == before
@@ -230,6 +219,9 @@ def test_scores_are_the_same_though_a_task_manager_is_killed(
 
     assert process.returncode == 0, output
     assert (flink / "_SUCCESS").exists()
-    scores = read_scores(local)
-    assert len(scores["flight_id"]) == 3 * ROWS_PER_SPAN
-    assert read_scores(flink) == scores
+    expected, found = read_scores(local), read_scores(flink)
+    assert len(expected["flight_id"]) == 3 * ROWS_PER_SPAN
+    # Workers of the cluster have fewer threads, and so add up in another order.
+    probabilities = expected.pop("probability")
+    assert found.pop("probability") == pytest.approx(probabilities, abs=1e-6)
+    assert found == expected

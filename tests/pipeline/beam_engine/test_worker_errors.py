@@ -55,6 +55,30 @@ def test_the_step_is_left_out_where_the_error_is_told_once():
 @pytest.mark.parametrize(
     "text",
     [
+        (
+            "Pipeline BeamApp-1 failed in state FAILED: "
+            "java.util.concurrent.TimeoutException: Timeout has occurred: 20000 ms"
+        ),
+        (
+            "Pipeline BeamApp-1 failed in state FAILED: org.apache.flink.runtime."
+            "jobmanager.scheduler.NoResourceAvailableException: Could not acquire the "
+            "minimum required resources."
+        ),
+    ],
+)
+def test_missing_slots_are_told_in_words(text):
+    failure = describe_failure(RuntimeError(text))
+    assert failure == NodeFailure(
+        kind="NoSlots",
+        message="Flink did not get the slots that the job needs in time: a task "
+        "manager is gone, or others hold them. Look at the cluster, or set "
+        "beam.flink.parallelism lower; then run again.",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "Pipeline BeamApp-1 failed in state FAILED: java.io.IOException: no buffers",
         "Traceback (most recent call last):\nValueError: of the node itself",
         "Error received from SDK harness for instruction 5: it went away",

@@ -1,13 +1,16 @@
-"""A killed job manager: the job goes on with high availability, and ends without.
+"""A killed job manager, with high availability and without, and a killed worker pool.
 
 Each test has a cluster of its own.
 """
+
+import time
 
 import pytest
 
 from pipeline.flink_cluster.settings import ClusterPlan
 from tests.e2e.flink_runs import (
     make_project,
+    newest_job,
     start_cluster,
     start_node,
     wait_for_work,
@@ -66,3 +69,27 @@ def test_without_high_availability_the_node_ends_and_a_rerun_completes(
     cluster.wait(2)
     rerun, _ = (again := start_node(project, cluster, NODE)).communicate(600)
     assert again.returncode == 0, rerun
+
+
+def count_connected(cluster, role):
+    log = cluster.folder / "logs" / f"{role}.log"
+    return log.read_text().count("Control channel established")
+
+
+def test_a_killed_worker_pool_costs_time_only(project, cluster_of):
+    """Killed after its worker has reached the task manager, see docs/engines.md."""
+    cluster = cluster_of(ClusterPlan())
+    process = start_node(project, cluster, NODE)
+    deadline = time.monotonic() + 300
+    while not count_connected(cluster, "workerpool-1"):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    cluster.process("workerpool-1").kill()
+    cluster.start("workerpool-1")
+    output, _ = process.communicate(timeout=600)
+
+    assert process.returncode == 0, output
+    state, exceptions = newest_job(cluster)
+    assert state == "FINISHED"
+    assert exceptions["exceptionHistory"]["entries"], "it was not disturbed at all"
