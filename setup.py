@@ -48,6 +48,8 @@ PIPELINE = [
     "pandas>=2.3,<3",
     "pip",
     "psutil>=6",
+    # ML Metadata on a MySQL server: locks, certificates, raw rows.
+    "pymysql>=1.1",
     "scipy>=1.13",
     "setuptools<81",
     "tensorboard",
