@@ -114,9 +114,9 @@ def test_folders_that_only_another_machine_sees_are_not_gone(ours, theirs, tmp_p
 def test_gc_marks_only_its_own_of_two_machines_with_the_same_path(ours, theirs):
     ours.begin("r1")
     theirs.begin("r2")
-    _, own = ours.execute("r1", "/work/artifacts/trainer/model/1")
-    _, other = theirs.execute("r2", "/work/artifacts/trainer/model/1")
-    mark_deleted(ours.work_dir, ["/work/artifacts/trainer/model/1", "/unknown"])
+    _, own = ours.execute("r1", "/runs/artifacts/trainer/model/1")
+    _, other = theirs.execute("r2", "/runs/artifacts/trainer/model/1")
+    mark_deleted(ours.work_dir, ["/runs/artifacts/trainer/model/1", "/unknown"])
     assert ours.artifact_state(own) == DELETED
     assert ours.artifact_state(other) == LIVE
 
