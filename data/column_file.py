@@ -24,7 +24,6 @@ import pyarrow as pa
 import pyarrow.ipc
 
 BATCH_ROWS = 16_384
-TYPES = (pa.int64(), pa.float32(), pa.binary())
 FOLDER = "columns"
 _DIGEST_CHARACTERS = 16
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -90,8 +89,8 @@ class ColumnFile:
         """Appends rows.
 
         Args:
-            columns: The same names and, of TYPES, the same types in every call; all of
-                one length.
+            columns: int64, float32 or binary; the same names and types in every call,
+                all of one length.
         """
         batch = pa.RecordBatch.from_pydict(dict(columns))
         self._waiting.append(batch)
