@@ -3,7 +3,7 @@
 The libraries import more than they use here. What no node needs is put off: importing
 it is what a person would wait for before the first node starts. Nothing is lost by it:
 
-    LATER     is imported with the first look into it (importlib.util.LazyLoader)
+    LATER     is run when somebody asks for what it defines (pipeline/put_off.py)
     LEFT_OUT  looks not installed, to libraries that provide for that, while they are
               imported; whoever imports it afterwards gets it. Without it until the
               process ends: TFDV's display in a notebook, NLTK's transition parser
@@ -11,12 +11,12 @@ it is what a person would wait for before the first node starts. Nothing is lost
 
 import gc
 import importlib
-import importlib.util
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
+from pipeline.put_off import PutOff
 from serving.left_out import LeftOut, asked_first
 
 MODULES = (
@@ -43,6 +43,8 @@ LATER = frozenset(
         "keras.wrappers",
     )
 )
+# Objects made, less those freed, before the collector looks at the young ones.
+_GARBAGE_THRESHOLD = 50_000
 LEFT_OUT = frozenset(("IPython", "ipywidgets", "sklearn"))
 
 
@@ -52,12 +54,19 @@ def preload() -> None:
     Raises:
         ImportError: One of them cannot be imported.
     """
-    with asked_first(_Finder()):
-        for name in MODULES:
-            importlib.import_module(name)
+    # Of all that imports make nothing is garbage; looking for it takes a tenth of them.
+    gc.disable()
+    try:
+        with asked_first(_Finder()):
+            for name in MODULES:
+                importlib.import_module(name)
+    finally:
+        gc.enable()
     # The collector of a fork would write to, and so copy, every page it shares.
     gc.collect()
     gc.freeze()
+    # A node traces graphs of some 100,000 objects that live as long as it does.
+    gc.set_threshold(_GARBAGE_THRESHOLD, 20, 20)
 
 
 class _Finder(MetaPathFinder):
@@ -77,6 +86,6 @@ class _Finder(MetaPathFinder):
             spec.loader = (
                 LeftOut("while nodes preload")
                 if name in LEFT_OUT
-                else importlib.util.LazyLoader(spec.loader)
+                else PutOff(spec.loader)
             )
         return spec

@@ -53,7 +53,7 @@ class CheckLimits:
     look_s: float = 300.0
     start_s: float = 300.0
     call_s: float = 30.0
-    load_s: float = 2.0
+    load_s: float = 1.0
 
 
 def check_model(candidate: Candidate, binary: str, limits: CheckLimits) -> CheckReport:
