@@ -33,7 +33,7 @@ class PutOff(Loader):
         module.__dict__[_LOADER] = self
         module.__class__ = _PutOffModule
 
-    def run(self, module: ModuleType) -> None:
+    def run(self, module: Any) -> None:
         """Runs the module's code, as its import would have; once.
 
         A thread that asks meanwhile waits; the module's own code sees what there is so
@@ -43,13 +43,12 @@ class PutOff(Loader):
             ImportError: It cannot be imported; whoever asks next tries again.
         """
         with self._turn:
-            if self._is_running or type(module) is not _PutOffModule:
+            if self._is_running or _LOADER not in vars(module):
                 return
             self._is_running = True
-            spec = module.__spec__
-            assert spec is not None  # it came by one
-            module.__loader__ = spec.loader = self._loader
+            spec: Any = module.__spec__
             try:
+                module.__loader__ = spec.loader = self._loader
                 self._loader.exec_module(module)
                 module.__class__ = ModuleType
                 del module.__dict__[_LOADER]

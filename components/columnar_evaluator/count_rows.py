@@ -1,6 +1,6 @@
 """Counts the rows of gzipped TFRecords by slice and model."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from components.columnar_evaluator.histogram import (
 )
 from components.columnar_evaluator.predict import LoadedModel, ModelPlan
 from components.columnar_evaluator.slices import SliceKey, slice_rows
+from components.columnar_examples.batch_source import read_examples
 
 BATCH_ROWS = MAX_ROWS
 
@@ -38,7 +39,9 @@ def count_file(
         ValueError: A row's label is not one 0 or 1, or a model refuses the batch.
     """
     batches = []
-    for serialized_examples, batch in _read(path):
+    names = {name for keys in feature_keys for name in keys}
+    names.update(plan.label_key for plan in models)
+    for serialized_examples, batch in read_examples(path, BATCH_ROWS, names):
         slices = slice_rows(batch, feature_keys)
         counts: Tallies = {key: {} for key in slices}
         for plan, model in models.items():
@@ -62,18 +65,6 @@ def merge_tallies(parts: Iterable[Tallies]) -> Tallies:
         key: {name: merge(tallies) for name, tallies in models.items()}
         for key, models in grouped.items()
     }
-
-
-def _read(path: str) -> Iterator[tuple[Any, Any]]:
-    """Yields serialized tf.Examples and the same rows as a record batch."""
-    import tensorflow as tf
-    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
-
-    decoder = ExamplesToRecordBatchDecoder()
-    records = tf.data.TFRecordDataset(path, compression_type="GZIP").batch(BATCH_ROWS)
-    for serialized_examples in records.prefetch(2):
-        batch = decoder.DecodeBatch(serialized_examples.numpy().tolist())
-        yield serialized_examples, batch
 
 
 def read_labels(batch: Any, label_key: str, path: str) -> Integers:

@@ -7,7 +7,8 @@ are tuned by the clock: the same files give the same batches, and so the same su
 the last bit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -30,6 +31,34 @@ def read_batches(path: str, schema: bytes | None = None) -> Iterator[pa.RecordBa
     """
     batches = decoded_batches(path, schema)
     yield from parsed_batches(path, schema) if batches is None else batches
+
+
+def read_examples(
+    path: str, num_rows: int, names: Collection[str]
+) -> Iterator[tuple[Any, pa.RecordBatch]]:
+    """Yields rows as they are and as columns, in order.
+
+    Args:
+        path: A gzipped TFRecord of tf.Examples.
+        num_rows: Rows at once, a divisor of BATCH_ROWS; the last batch may be shorter.
+        names: Columns to give, at least; those that no row has may be absent.
+
+    Yields:
+        string tensor [rows]: serialized tf.Examples; and their columns.
+    """
+    import tensorflow as tf
+
+    records = tf.data.TFRecordDataset(path, compression_type="GZIP").batch(num_rows)
+    serialized = iter(records.prefetch(2))
+    batches = decoded_batches(path, names=names)
+    if batches is None:
+        decoder = ExamplesToRecordBatchDecoder()
+        for rows in serialized:
+            yield rows, decoder.DecodeBatch(rows.numpy().tolist())
+        return
+    for batch in batches:
+        for start in range(0, batch.num_rows, num_rows):
+            yield next(serialized), batch.slice(start, num_rows)
 
 
 def parsed_batches(path: str, schema: bytes | None = None) -> Iterator[pa.RecordBatch]:

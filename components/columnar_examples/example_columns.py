@@ -4,7 +4,7 @@
 value for value and type for type, so that what is computed from them is the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,13 +52,18 @@ def _present(values: pa.Array) -> pa.Array:
 
 
 def decoded_batches(
-    examples_path: str, schema: bytes | None
+    examples_path: str,
+    schema: bytes | None = None,
+    *,
+    names: Collection[str] | None = None,
 ) -> Iterator[pa.RecordBatch] | None:
     """Returns the rows of an Examples file, from its column file.
 
     Args:
         examples_path: A gzipped TFRecord.
         schema: A serialized TFMD schema: columns to give; None: all.
+        names: Without a schema, the columns to give, as far as they are there; None:
+            all.
 
     Returns:
         Batches of data.column_file.BATCH_ROWS rows, in order. None: there is no column
@@ -71,16 +76,20 @@ def decoded_batches(
     first = next(batches, None)
     if first is None:
         return None
-    wanted = _wanted(first.schema, schema)
+    wanted = _wanted(first.schema, schema, names)
     if wanted is None:
         return None
     return _decoded(first, batches, wanted)
 
 
-def _wanted(columns: pa.Schema, schema: bytes | None) -> _Wanted | None:
+def _wanted(
+    columns: pa.Schema, schema: bytes | None, names: Collection[str] | None
+) -> _Wanted | None:
     """Returns names and types of the decoder's columns; None: they do not fit."""
     if schema is None:
-        return [(name, None) for name in columns.names]
+        asked = columns.names if names is None else names
+        # A batch without a column has no rows.
+        return [(name, None) for name in columns.names if name in asked] or None
     wanted = []
     for feature in schema_pb2.Schema.FromString(schema).feature:
         of_type = _TYPES.get(feature.type)

@@ -1,12 +1,13 @@
 """Selects golden rows from a split, in one pass and bounded memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from components.columnar_examples.batch_source import read_examples
 from components.golden_batch_gen.choose_rows import choose_rows, worth_keeping
 from components.golden_batch_gen.traits import ANSWER, Trait, TraitFinder
 
@@ -64,7 +65,7 @@ def select_rows(
     finder = TraitFinder(features=features, categorical=categorical)
     candidates = _Candidates()
     start = 0
-    for examples, batch in _read(files):
+    for examples, batch in _read(files, features):
         if start < MIN_ROWS:
             for row in range(min(MIN_ROWS, len(examples))):
                 candidates.add(start + row, examples[row])
@@ -128,12 +129,7 @@ def _add_carriers(
             rows_by_trait[trait].update(rows[place] for place in places)
 
 
-def _read(files: Sequence[str]) -> Any:
-    import tensorflow as tf
-    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
-
-    decoder = ExamplesToRecordBatchDecoder()
+def _read(files: Sequence[str], features: Sequence[str]) -> Iterator[tuple[Any, Any]]:
     for path in sorted(files):
-        records = tf.data.TFRecordDataset(path, compression_type="GZIP")
-        for batch in records.batch(BATCH_ROWS).as_numpy_iterator():
-            yield batch, decoder.DecodeBatch(batch.tolist())
+        for examples, batch in read_examples(path, BATCH_ROWS, features):
+            yield examples.numpy(), batch

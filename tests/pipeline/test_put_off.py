@@ -32,7 +32,7 @@ def runs(monkeypatch):
 
 
 @pytest.fixture
-def module(tmp_path, monkeypatch, runs):
+def module(tmp_path, monkeypatch, runs):  # noqa: ARG001 - before it is imported
     (tmp_path / f"{NAME}.py").write_text(CODE)
     monkeypatch.syspath_prepend(str(tmp_path))
 
