@@ -140,7 +140,16 @@ def score(  # noqa: PLR0913, PLR0917 - a command's options are its interface
         "overwrite": overwrite,
         "beam_args": args,
     }
-    summary, was_complete = _score(request_fields)
+    try:
+        summary, was_complete = _score(request_fields)
+    except Exception as error:
+        from pipeline.beam_engine.worker_errors import job_failure
+
+        kept = f"{output} keeps every part that is complete; the same command goes on."
+        failure = job_failure(error, kept)
+        if failure is None:
+            raise
+        raise failure from error
     if as_json:
         text = json.dumps(summary, indent=1, ensure_ascii=False)
     else:

@@ -9,6 +9,7 @@ import re
 
 from pipeline.run_record import NodeFailure
 
+_FAILED = " failed in state FAILED: "
 _MARK = "Error received from SDK harness"
 # What Flink says of slots that did not come in time, by what the job was doing.
 _NO_SLOTS = (
@@ -28,6 +29,33 @@ _RAISED = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _STEP = re.compile(r" \[while running '[^']*'\]$")
+
+
+class JobFailedError(RuntimeError):
+    """A job on an engine elsewhere failed; the text says why, as far as it told."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def job_failure(error: Exception, kept: str) -> JobFailedError | None:
+    """Returns the error to show instead of an engine's pages of text.
+
+    Args:
+        error: What the pipeline's end raised.
+        kept: A sentence on what the job leaves behind.
+
+    Returns:
+        None where it is no error of a job.
+    """
+    text = str(error)
+    failure = failure_in_worker(text)
+    if failure is None and _FAILED in text:
+        failure = NodeFailure(kind="JobFailed", message=text.strip().splitlines()[0])
+    if failure is None:
+        return None
+    return JobFailedError(f"{failure.message} {kept}", failure.exit_code)
 
 
 def failure_in_worker(text: str) -> NodeFailure | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.beam_engine.worker_errors import failure_in_worker
+from pipeline.beam_engine.worker_errors import failure_in_worker, job_failure
 from pipeline.node_answer import describe_failure
 from pipeline.run_record import NodeFailure
 
@@ -88,3 +88,24 @@ def test_other_texts_are_left_as_they_are(text):
     assert failure_in_worker(text) is None
     expected = NodeFailure(kind="RuntimeError", message=text)
     assert describe_failure(RuntimeError(text)) == expected
+
+
+KEPT = "scores keeps every part that is complete; the same command goes on."
+
+
+def test_a_scoring_job_fails_with_what_its_worker_raised():
+    kind = "data.errors.DataContractError"
+    failure = job_failure(RuntimeError(TEXT.format(kind=kind, name="D")), KEPT)
+    assert str(failure) == f"{MESSAGE} {KEPT}"
+    assert failure.exit_code == 3
+
+
+def test_a_job_that_failed_for_another_reason_says_it_in_one_line():
+    text = "Pipeline BeamApp-1 failed in state FAILED: java.io.IOException: no buffers"
+    failure = job_failure(RuntimeError(f"{text}\n\tat java.lang.Thread"), KEPT)
+    assert str(failure) == f"{text} {KEPT}"
+    assert failure.exit_code == 1
+
+
+def test_an_error_of_ours_is_no_jobs():
+    assert job_failure(ValueError("rows"), KEPT) is None
