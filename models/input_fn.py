@@ -144,9 +144,13 @@ def _group_numbers(rows: RowStore, group_keys: Sequence[str]) -> tuple[Places, i
     """Returns each row's group, numbered in order of the groups' values."""
     if not group_keys:
         return np.arange(len(rows)), len(rows)
-    names = np.stack([rows.integer_column(key) for key in group_keys], axis=1)
-    groups, group = np.unique(names, axis=0, return_inverse=True)
-    return group.reshape(-1), len(groups)
+    group, num_groups = np.zeros(len(rows), np.int64), 1
+    for key in group_keys:
+        values, place = np.unique(rows.integer_column(key), return_inverse=True)
+        # Numbers of pairs, then of those that occur: in order, and small again.
+        occurring, group = np.unique(group * len(values) + place, return_inverse=True)
+        num_groups = len(occurring)
+    return group, num_groups
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
