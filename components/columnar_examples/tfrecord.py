@@ -2,7 +2,7 @@
 
 One record: uint64 length, masked CRC32C of the length, the bytes, masked CRC32C of the
 bytes; all little-endian. The gzip header holds neither name nor time: the same records
-are the same file.
+are the same file on machines of one kind (ISA-L packs by what the processor can do).
 
 Source:
     tensorflow/core/lib/io/record_writer.h, "Format of a single record", and
@@ -12,7 +12,6 @@ Source:
 import hashlib
 import struct
 import uuid
-import zlib
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -23,10 +22,11 @@ import google_crc32c
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from isal import isal_zlib
 
 from data.column_file import ColumnFile
 
-# Level 1 packs three times as fast as the default, a tenth larger.
+# ISA-L's level 1 packs as small as zlib's and five times as fast.
 _GZIP_LEVEL = 1
 _GZIP_FORMAT = 31  # zlib's window bits for the largest window and a gzip header
 _MASK_DELTA = 0xA282EAD8
@@ -102,7 +102,9 @@ class ShardFile:
         self._beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         self._file = self._beside.open("wb")
         self._digest = hashlib.sha256()
-        self._packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_FORMAT)
+        self._packer = isal_zlib.compressobj(
+            _GZIP_LEVEL, isal_zlib.DEFLATED, _GZIP_FORMAT
+        )
         self._columns: ColumnFile | None = None
 
     def write(
