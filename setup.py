@@ -105,7 +105,9 @@ setup(
             for suffix in ("", ".*")
         ]
     ),
-    package_data={"": ["*.yaml", "*.pbtxt", "*.j2", "*.css", "*.json", "README.md", "py.typed"]},
+    package_data={
+        "": ["*.yaml", "*.pbtxt", "*.j2", "*.css", "*.json", "README.md", "py.typed"]
+    },
     install_requires=BASE,
     extras_require={
         "server": SERVER,

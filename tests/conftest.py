@@ -6,6 +6,8 @@ they start inherits it: tests that send Ctrl-C to a process would wait for ever.
 Arrow's thread pool is taken down after the interpreter: a reader's thread that still
 waits for Python's lock then waits for ever, and with it the process, whose tests have
 all passed.
+
+A property holds however slow the machine is: Hypothesis gives no example a deadline.
 """
 
 import os
@@ -13,6 +15,10 @@ import signal
 import sys
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # A handler of Python's becomes the default action in what is started.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,1 @@
+"""Sends requests to the arms of a rollout, over REST and gRPC, and counts them."""
