@@ -1,0 +1,1 @@
+"""Training-serving skew of a log: by distribution, and by the graph of the run."""
