@@ -7,7 +7,9 @@ it is what a person would wait for before the first node starts. Nothing is lost
     LEFT_OUT  looks not installed, to libraries that provide for that, while they are
               imported; whoever imports it afterwards gets it. Without it until the
               process ends: TFDV's display in a notebook, NLTK's transition parser
-    ABSENT    looks not installed in every node, until it ends
+
+Beam asks with each step whether this is a notebook; IPython is put off in every node,
+with that answer known.
 """
 
 import gc
@@ -47,18 +49,15 @@ LATER = frozenset(
 )
 # Objects made, less those freed, before the collector looks at the young ones.
 _GARBAGE_THRESHOLD = 50_000
-LEFT_OUT = frozenset(("ipywidgets", "sklearn"))
-# Beam asks it with each step whether this is a notebook; that takes 0.4 s a node.
-ABSENT = frozenset(("IPython",))
+LEFT_OUT = frozenset(("IPython", "ipywidgets", "sklearn"))
 
 
 def preload() -> None:
-    """Imports MODULES and what they import, but for LATER, LEFT_OUT and ABSENT.
+    """Imports MODULES and what they import, but for LATER and LEFT_OUT.
 
     Raises:
         ImportError: One of them cannot be imported.
     """
-    sys.meta_path.insert(0, _Absent())
     # Of all that imports make nothing is garbage; looking for it takes a tenth of them.
     gc.disable()
     try:
@@ -67,6 +66,7 @@ def preload() -> None:
                 importlib.import_module(name)
     finally:
         gc.enable()
+    sys.meta_path.insert(0, _NoNotebook())
     # The collector of a fork would write to, and so copy, every page it shares.
     gc.collect()
     gc.freeze()
@@ -74,19 +74,22 @@ def preload() -> None:
     gc.set_threshold(_GARBAGE_THRESHOLD, 20, 20)
 
 
-class _Absent(MetaPathFinder):
-    """Finds what nodes do not have, and a loader that says so."""
+class _NoNotebook(MetaPathFinder):
+    """Finds IPython where it is; that no notebook runs is known without running it."""
 
     def find_spec(
         self,
         name: str,
-        path: Sequence[str] | None = None,  # noqa: ARG002 - the interface's
-        target: ModuleType | None = None,  # noqa: ARG002 - the interface's
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
     ) -> ModuleSpec | None:
-        """Returns a specification for what is absent, None for everything else."""
-        if name not in ABSENT:
+        """Returns a specification for IPython, None for everything else."""
+        if name != "IPython":
             return None
-        return ModuleSpec(name, LeftOut("in nodes, which run in no notebook"))
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = PutOff(spec.loader, known={"get_ipython": lambda: None})
+        return spec
 
 
 class _Finder(MetaPathFinder):

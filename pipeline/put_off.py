@@ -7,6 +7,7 @@ node would run them all.
 """
 
 import threading
+from collections.abc import Mapping
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -18,9 +19,12 @@ _LOADER = "__put_off_loader__"
 class PutOff(Loader):
     """A loader, for one module, that leaves its code for later."""
 
-    def __init__(self, loader: Loader) -> None:
-        """Takes the loader that can run it."""
+    def __init__(
+        self, loader: Loader, known: Mapping[str, object] | None = None
+    ) -> None:
+        """Takes the loader that can run it, and what is known of it before."""
         self._loader = loader
+        self._known = known or {}
         self._turn = threading.RLock()
         self._is_running = False
 
@@ -30,6 +34,7 @@ class PutOff(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Runs nothing yet."""
+        module.__dict__.update(self._known)
         module.__dict__[_LOADER] = self
         module.__class__ = _PutOffModule
 

@@ -19,11 +19,15 @@ found = {"ran": sorted(ran), "finders": [type(f).__name__ for f in sys.meta_path
 from keras.wrappers import SKLearnClassifier
 from sklearn.base import is_classifier
 found["used"] = is_classifier(SKLearnClassifier(model=None))
-try:
-    import IPython
-except ModuleNotFoundError as error:
-    found["absent"] = str(error)
+from IPython import get_ipython
+found["notebook"] = get_ipython() is not None
+found["ipython_ran"] = "IPython.core" in sys.modules
+from IPython.display import HTML
+import IPython
+found["html"], found["ipython"] = HTML("<b>").data, IPython.version_info[0] > 0
 from tfx.components.infra_validator.model_server_runners import kubernetes_runner
+from tensorflow_model_analysis.api.model_eval_lib import load_eval_result
+found["tfma"] = load_eval_result.__name__
 found["kubernetes"] = kubernetes_runner.KubernetesRunner.__name__
 print(json.dumps(found))
 """
@@ -68,5 +72,15 @@ def test_what_was_put_off_works_when_somebody_asks_for_it(found):
 
 
 @pytest.mark.beam
-def test_a_node_takes_itself_for_no_notebook(found):
-    assert found["absent"] == "IPython is left out in nodes, which run in no notebook"
+def test_a_node_knows_without_ipython_that_it_is_no_notebook(found):
+    assert (found["notebook"], found["ipython_ran"]) == (False, False)
+
+
+@pytest.mark.beam
+def test_ipython_is_there_for_who_needs_it(found):
+    assert (found["html"], found["ipython"]) == ("<b>", True)
+
+
+@pytest.mark.beam
+def test_tfma_reads_results_in_a_node(found):
+    assert found["tfma"] == "load_eval_result"
