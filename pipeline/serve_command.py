@@ -42,6 +42,14 @@ def serve(  # noqa: PLR0913, PLR0917 - a command's options are its interface
     workers: Annotated[
         int, typer.Option(metavar="N", help="Processes that share the ports.")
     ] = 1,
+    log: Annotated[
+        bool,
+        typer.Option(
+            "--log",
+            help="Write every prediction to predictions/ in the pipeline's work "
+            "folder.",
+        ),
+    ] = False,
     flags: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,7 +64,7 @@ def serve(  # noqa: PLR0913, PLR0917 - a command's options are its interface
 
     New versions are taken up while it runs; one that fails its checks is not.
 
-    Example: slipway serve flights --workers 2
+    Example: slipway serve flights --workers 2 --log
     """
     from serving.server.main import main
 
@@ -74,10 +82,22 @@ def serve(  # noqa: PLR0913, PLR0917 - a command's options are its interface
             f"--workers={workers}",
             "--enable_grpc_healthcheck_service",
             "--enable_grpc_reflection",
+            *([f"--prediction_log_dir={log_dir(pipeline)}"] if log else []),
             *(f"--{flag}" for flag in flags or ()),
         ]
     )
     raise typer.Exit(exit_code)
+
+
+def log_dir(pipeline: str) -> Path:
+    """Returns where a pipeline's predictions are logged: `{work_dir}/predictions`.
+
+    Raises:
+        ConfigError: There is no such pipeline.
+    """
+    from pipeline.pipeline_argument import work_dir_of
+
+    return (work_dir_of(pipeline).path / "predictions").absolute()
 
 
 def _model_dir(pipeline: str, model_base_path: Path | None) -> Path:

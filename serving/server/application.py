@@ -4,12 +4,14 @@ import asyncio
 import logging
 import os
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from serving.prediction_log.log_config import LogConfig
 from serving.server.access_log import AccessLog
 from serving.server.config_poller import ConfigPoller
 from serving.server.configuration import Configuration, read_configuration
 from serving.server.flags import ServerFlags
+from serving.server.grpc_calls import Observer
 from serving.server.grpc_server import GrpcOptions, GrpcServer
 from serving.server.metrics import ServerMetrics
 from serving.server.metrics_file import MetricsFile
@@ -20,6 +22,9 @@ from serving.server.saved_model import Runtime
 from serving.server.status import Code, ServingError
 from serving.server.version_loading import VersionLoader
 from serving.server.worker_pool import WorkerPool
+
+if TYPE_CHECKING:
+    from serving.server.prediction_logging import PredictionLogging
 
 _LOG = logging.getLogger(__name__)
 _PARENT_LOOK_S = 1.0
@@ -58,6 +63,8 @@ class Application:
         self._writing: asyncio.Future[None] | None = None
         file = configuration.access_log
         self._access_log = AccessLog(file) if file else None
+        logs = configuration.prediction_log
+        self._prediction_log = _prediction_logging(logs, self.metrics) if logs else None
         batching = configuration.batching
         loader = VersionLoader(
             runtime=Runtime(
@@ -141,6 +148,8 @@ class Application:
         self.manager.stop()
         if self._access_log is not None:
             await asyncio.to_thread(self._access_log.close)
+        if self._prediction_log is not None:
+            await asyncio.to_thread(self._prediction_log.close)
         if self._metrics_file is not None and self._writing is not None:
             self._writing.cancel()
             self._metrics_file.write()
@@ -166,13 +175,23 @@ class Application:
             has_reflection=flags.enable_grpc_reflection,
             shares_port=bool(flags.supervisor_pid),
             channel_arguments=_channel_arguments(flags.grpc_channel_arguments),
-            observers=(self._access_log.on_call,) if self._access_log else (),
+            observers=self._grpc_observers(),
         )
+
+    def _grpc_observers(self) -> tuple[Observer, ...]:
+        observers: list[Observer] = []
+        if self._access_log is not None:
+            observers.append(self._access_log.on_call)
+        if self._prediction_log is not None:
+            observers.append(self._prediction_log.on_call)
+        return tuple(observers)
 
     def _rest_server(self) -> RestServer:
         observers = [observer_of(self.metrics)]
         if self._access_log is not None:
             observers.append(self._access_log.on_requests)
+        if self._prediction_log is not None:
+            observers.append(self._prediction_log.on_requests)
         options = rest_options(
             self._flags,
             self._metrics_path,
@@ -208,6 +227,15 @@ class Application:
             flags.bind_address,
             flags.rest_api_port,
         )
+
+
+def _prediction_logging(
+    config: LogConfig, metrics: ServerMetrics
+) -> "PredictionLogging":
+    # Arrow takes half a second and 60 MB: only for servers that log.
+    from serving.server.prediction_logging import PredictionLogging
+
+    return PredictionLogging(config, metrics)
 
 
 def _channel_arguments(text: str) -> tuple[tuple[str, Any], ...]:

@@ -4,9 +4,13 @@ Nothing heavy is imported for it, so that a server with a wrong file says so at 
 and not after TensorFlow has loaded.
 """
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from serving.prediction_log.errors import PredictionLogError
+from serving.prediction_log.log_config import LogConfig
 from serving.server.batching_parameters import (
     MICRO_BATCHING,
     NO_BATCHING,
@@ -36,6 +40,7 @@ class Configuration:
         metrics_path: URL path of the metrics; None: they are not shown.
         credentials: grpc.ServerCredentials; None: no TLS.
         access_log: The access log's file, open; None: there is no access log.
+        prediction_log: How predictions are logged; None: they are not.
     """
 
     models: tuple[ModelConfig, ...]
@@ -43,6 +48,7 @@ class Configuration:
     metrics_path: str | None
     credentials: Any
     access_log: LineFile | None = None
+    prediction_log: LogConfig | None = None
 
 
 def read_configuration(flags: ServerFlags) -> Configuration:
@@ -58,6 +64,7 @@ def read_configuration(flags: ServerFlags) -> Configuration:
         metrics_path=read_metrics_path(flags.path("monitoring_config_file")),
         credentials=read_server_credentials(ssl_config) if ssl_config else None,
         access_log=_access_log(flags),
+        prediction_log=_prediction_log(flags),
     )
 
 
@@ -90,3 +97,36 @@ def _access_log(flags: ServerFlags) -> LineFile | None:
             f"--access_log is {flags.access_log!r}, which cannot be written: "
             f"{error.strerror}. Name a file in a folder that is there, or -.",
         ) from error
+
+
+def _prediction_log(flags: ServerFlags) -> LogConfig | None:
+    folder = flags.path("prediction_log_dir")
+    if folder is None:
+        return None
+    masked = (name.strip() for name in flags.prediction_log_masked.split(","))
+    try:
+        config = LogConfig(
+            log_dir=folder.absolute(),
+            share=flags.prediction_log_share,
+            masked=tuple(name for name in masked if name),
+            transformed_share=flags.prediction_log_transformed_share,
+            rotate_s=flags.prediction_log_rotate_s,
+            rotate_rows=flags.prediction_log_rotate_rows,
+            retention_days=flags.prediction_log_retention_days,
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+    except PredictionLogError as error:
+        raise ServingError(Code.INVALID_ARGUMENT, str(error)) from error
+    except OSError as error:
+        raise _unusable_folder(folder, error.strerror or str(error)) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _unusable_folder(folder, "Permission denied")
+    return config
+
+
+def _unusable_folder(folder: Path, reason: str) -> ServingError:
+    return ServingError(
+        Code.INVALID_ARGUMENT,
+        f"--prediction_log_dir is {str(folder)!r}, which cannot be written: {reason}. "
+        "Name a folder that this user may write.",
+    )

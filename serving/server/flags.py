@@ -81,6 +81,30 @@ class ServerFlags:
         "File that gets a line of JSON for every answered request, REST and gRPC; "
         "-: standard output. It may be moved away at any time.",
     )
+    prediction_log_dir: str = _flag(
+        "", "Folder of the prediction log; every answered row is written there."
+    )
+    prediction_log_share: float = _flag(
+        1.0, "Share of requests that are logged, 0 to 1, by hash of the request id."
+    )
+    prediction_log_masked: str = _flag(
+        "",
+        "Names of features and outputs that are never logged, comma-separated.",
+    )
+    prediction_log_transformed_share: float = _flag(
+        0.001,
+        "Share of the logged requests, 0 to 1, whose transformed features are logged, "
+        "too.",
+    )
+    prediction_log_rotate_s: float = _flag(
+        60.0, "Seconds after which a log file is closed."
+    )
+    prediction_log_rotate_rows: int = _flag(
+        250_000, "Rows after which a log file is closed."
+    )
+    prediction_log_retention_days: int = _flag(
+        0, "Days after which log files are removed; 0: never."
+    )
     ssl_config_file: str = _flag("", "SSLConfig in text format, for gRPC.")
     grpc_channel_arguments: str = _flag("", "gRPC's own, such as a=1,b=2.")
     enable_grpc_healthcheck_service: bool = _flag(False, "Offer grpc.health.v1.")
@@ -168,6 +192,9 @@ def _contradiction(flags: ServerFlags) -> str:
         ),
         "--port and --rest_api_port are both 0: there is nothing to listen at": not (
             flags.port or flags.rest_api_port or flags.grpc_socket_path
+        ),
+        "--prediction_log_masked is set without --prediction_log_dir": bool(
+            flags.prediction_log_masked and not flags.prediction_log_dir
         ),
         "--workers must be at least 1": flags.workers < 1,
         "--workers cannot share a --grpc_socket_path": bool(

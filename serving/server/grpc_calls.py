@@ -15,9 +15,11 @@ from typing import Any
 
 import grpc
 
+from serving.prediction_log.logged_request import NO_FACTS, ClientFacts
 from serving.server.core import ModelSpec, Servable
 from serving.server.grpc_wire import WireRow
 from serving.server.metrics import COUNTED_APIS, ServerMetrics
+from serving.server.ran_rows import RanRows
 from serving.server.request_ids import RequestIds
 from serving.server.status import Code, ServingError
 from serving.server.unreadable_requests import UnreadableRequest
@@ -25,6 +27,11 @@ from serving.server.unreadable_requests import UnreadableRequest
 _LOG = logging.getLogger(__name__)
 _REQUEST_ID = "x-request-id"
 _MAX_ID_LENGTH = 200
+_FACTS = {
+    "x-slipway-event-time": "event_time",
+    "x-slipway-key": "key",
+    "x-slipway-variant": "variant",
+}
 _IDS = RequestIds()
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -48,6 +55,8 @@ class RpcCall:
         num_rows: Rows or examples of the request; 0 where it did not come to that.
         code: "OK" or the name of gRPC's code.
         took_s: From the whole request to its answer.
+        facts: What the client said of its rows, where somebody observes.
+        ran: What it ran; None: no model answered it.
     """
 
     service: str
@@ -59,6 +68,8 @@ class RpcCall:
     num_rows: int = 0
     code: str = "OK"
     took_s: float = 0.0
+    facts: ClientFacts = NO_FACTS
+    ran: RanRows | None = None
 
 
 Observer = Callable[[RpcCall], None]
@@ -84,6 +95,7 @@ def rpc(name: str) -> Callable[[Method], Handler]:
                 request_id=_request_id(context),
                 peer=context.peer() if self.observers else "",
                 model=_model_of(request),
+                facts=_facts(context) if self.observers else NO_FACTS,
             )
             metadata = ((_REQUEST_ID, call.request_id),)
             try:
@@ -155,6 +167,15 @@ def _request_id(context: Any) -> str:
         if key == _REQUEST_ID and isinstance(value, str) and value.isprintable():
             return value[:_MAX_ID_LENGTH]
     return _IDS.next()
+
+
+def _facts(context: Any) -> ClientFacts:
+    found = {
+        _FACTS[key]: value
+        for key, value in context.invocation_metadata() or ()
+        if key in _FACTS and value.isprintable()
+    }
+    return ClientFacts(**found) if found else NO_FACTS
 
 
 def _why_cancelled(context: Any) -> str:

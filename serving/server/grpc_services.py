@@ -32,6 +32,7 @@ from serving.server.grpc_turn import GrpcTurn
 from serving.server.grpc_wire import WireRow
 from serving.server.metrics import ServerMetrics
 from serving.server.packed_rows import PackedRows
+from serving.server.ran_rows import RanRows
 from serving.server.status import Code, ServingError
 
 _DEFAULT_SIGNATURE = "serving_default"
@@ -95,6 +96,7 @@ class PredictionService(PredictionServiceServicer):
         fill_spec(response.model_spec, servable, name)
         for alias, values in answers.items():
             fill_proto(response.outputs[alias], values, as_content=self._as_content)
+        call.ran = RanRows(signature=name, inputs=inputs, outputs=answers)
         return response
 
     def _inputs(self, request: Any, signature: Signature | None) -> Arrays:
@@ -198,7 +200,10 @@ class PredictionService(PredictionServiceServicer):
         call.num_rows = len(examples)
         self.metrics.on_examples(servable.name, len(examples))
         fill_spec(response.model_spec, servable, name)
-        return await servable.run(name, {example_answers.INPUTS: examples})
+        inputs = {example_answers.INPUTS: examples}
+        answers = await servable.run(name, inputs)
+        call.ran = RanRows(signature=name, inputs=inputs, outputs=answers)
+        return answers
 
 
 class ModelService(ModelServiceServicer):

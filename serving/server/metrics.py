@@ -13,12 +13,13 @@ util/prometheus_exporter.cc for the text; the text format is Prometheus' 0.0.4.
 
 import threading
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _PREFIX = ":tensorflow:serving:"
+_OWN_PREFIX = "slipway_"
 # 10 µs times 1.8 to the power of 0 to 32: up to about 20 minutes.
 _LATENCY_BOUNDS_US = tuple(10 * 1.8**power for power in range(33))
 # 1, 2, 4, … rows.
@@ -37,9 +38,11 @@ class Counter:
 
     kind = "counter"
 
-    def __init__(self, name: str, help_text: str, labels: Labels) -> None:
+    def __init__(
+        self, name: str, help_text: str, labels: Labels, prefix: str = _PREFIX
+    ) -> None:
         """Names it; labels in the order in which `add` takes them."""
-        self.name = _PREFIX + name
+        self.name = prefix + name
         self.help_text = help_text
         self.labels = labels
         self._values: dict[Labels, float] = {}
@@ -71,6 +74,50 @@ class Counter:
         return [
             f"{self.name}{_braced(self.labels, values)} {_number(amount)}"
             for values, amount in found
+        ]
+
+
+class Gauge:
+    """Numbers that rise and fall, of this process and of others."""
+
+    kind = "gauge"
+
+    def __init__(
+        self, name: str, help_text: str, labels: Labels, prefix: str = _PREFIX
+    ) -> None:
+        """Names it; it shows nothing until it follows something."""
+        self.name = prefix + name
+        self.help_text = help_text
+        self.labels = labels
+        self._sources: dict[Labels, Callable[[], float]] = {}
+        self._others: dict[Labels, float] = {}
+
+    def follow(self, labels: Labels, source: Callable[[], float]) -> None:
+        """Shows from now on what this returns, for one label set."""
+        self._sources[labels] = source
+
+    def snapshot(self) -> Sequence[Any]:
+        """Returns label sets with this process's numbers."""
+        return [(labels, source()) for labels, source in self._sources.items()]
+
+    def add_snapshot(self, snapshot: Sequence[Any]) -> None:
+        """Adds another process's numbers."""
+        for labels, amount in snapshot:
+            key = tuple(labels)
+            self._others[key] = self._others.get(key, 0) + amount
+
+    def forget_others(self) -> None:
+        """Shows this process's numbers only."""
+        self._others.clear()
+
+    def lines(self) -> list[str]:
+        """Returns one line a label set."""
+        together = dict(self._others)
+        for labels, amount in self.snapshot():
+            together[labels] = together.get(labels, 0) + amount
+        return [
+            f"{self.name}{_braced(self.labels, values)} {_number(amount)}"
+            for values, amount in sorted(together.items())
         ]
 
 
@@ -208,6 +255,20 @@ class ServerMetrics:
             _LATENCY_BOUNDS_US,
         )
 
+        self.prediction_log_rows = Counter(
+            "prediction_log_rows_total",
+            "Rows offered to the prediction log, by what became of them: written, "
+            "left_out (not in the sample), or dropped for one of three reasons.",
+            ("model_name", "outcome"),
+            _OWN_PREFIX,
+        )
+        self.prediction_log_buffer = Gauge(
+            "prediction_log_buffered_rows",
+            "Rows of the prediction log that are in memory only.",
+            (),
+            _OWN_PREFIX,
+        )
+
     def on_request(
         self, model: str, api: str, entrypoint: str, status: str, took_s: float
     ) -> None:
@@ -256,6 +317,10 @@ class ServerMetrics:
         self.example_counts.add((model,), count)
         self.example_total.add((model,), count)
 
+    def on_logged_rows(self, model: str, outcome: str, rows: int) -> None:
+        """Counts what became of rows that were offered to the prediction log."""
+        self.prediction_log_rows.add((model, outcome), rows)
+
     def snapshot(self) -> Snapshot:
         """Returns everything that was counted so far."""
         return {name: metric.snapshot() for name, metric in vars(self).items()}
@@ -268,6 +333,11 @@ class ServerMetrics:
         """
         for name, metric in vars(self).items():
             metric.add_snapshot(snapshot[name])
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Goes on from what a server that is gone has counted; see add_snapshot."""
+        self.add_snapshot(snapshot)
+        self.prediction_log_buffer.forget_others()
 
     def exposition(self) -> str:
         """Returns everything in Prometheus' text format."""
@@ -282,6 +352,8 @@ class ServerMetrics:
 
 
 def _braced(names: Sequence[str], values: Sequence[str]) -> str:
+    if not names:
+        return ""
     pairs = [
         f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True)
     ]

@@ -39,7 +39,7 @@ class MetricsFile:
         self._metrics = metrics
         self._is_failing = False
         if path.exists():
-            metrics.add_snapshot(orjson.loads(path.read_bytes()))
+            metrics.restore(orjson.loads(path.read_bytes()))
 
     def page(self) -> bytes:
         """Returns the counts of all workers in Prometheus' text format."""

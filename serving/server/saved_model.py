@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from serving.bundle.contract import SealedContract
@@ -35,7 +36,7 @@ from serving.server.request_checks import (
 )
 from serving.server.status import Code, ServingError
 from serving.server.worker_pool import WorkerPool
-from serving.session_model import NAMED_SIGNATURE
+from serving.session_model import NAMED_SIGNATURE, TRANSFORM_SIGNATURE
 
 _LOG = logging.getLogger(__name__)
 # Every set of outputs that is asked for gets a callable; more sets than these share
@@ -69,7 +70,11 @@ class Runtime:
 
 
 class SavedModelServable:
-    """A core.Servable over a SavedModel; see there for the attributes."""
+    """A core.Servable over a SavedModel; see there for the other attributes.
+
+    Attributes:
+        contract: The bundle's; None where the directory has none.
+    """
 
     def __init__(
         self,
@@ -91,6 +96,7 @@ class SavedModelServable:
         self.name = name
         self.version = version
         self.bundle_digest = sealed.digest if sealed else None
+        self.contract = sealed.contract if sealed else None
         self._nullable = frozenset(sealed.contract.feature_names if sealed else ())
         self.signatures: Mapping[str, Signature] = graph.signatures
         self.signature_defs: Mapping[str, Any] = graph.signature_defs
@@ -174,6 +180,33 @@ class SavedModelServable:
         found = dict(zip(names, answers, strict=True))
         return {name: found[name] for name in outputs} if outputs else found
 
+    @property
+    def has_transform(self) -> bool:
+        """Whether it tells how it sees a request's features."""
+        return TRANSFORM_SIGNATURE in self.signatures
+
+    def transform(self, examples: Sequence[bytes]) -> Arrays:
+        """Runs `transform_features` in the calling thread, beside the requests.
+
+        Args:
+            examples: Serialized tf.Examples.
+
+        Returns:
+            Transformed features [examples, …].
+
+        Raises:
+            ServingError: The graph refuses them.
+        """
+        described = self._signature(TRANSFORM_SIGNATURE)
+        names = tuple(described.outputs)
+        (name,) = described.inputs
+        inputs = np.empty(len(examples), object)
+        inputs[:] = examples
+        with self._lock:
+            call = self._callable(described.name, names)
+        ordered = ordered_inputs(described, {name: inputs})
+        return dict(zip(names, call(*ordered), strict=True))
+
     def _checked(
         self, described: Signature, inputs: Arrays
     ) -> tuple[RowLayout | None, list[npt.NDArray[Any]], int]:
@@ -236,10 +269,7 @@ class SavedModelServable:
             described.name, self._runtime.batches_unproven
         )
         is_batched = is_row_wise and _may_be_batched(described)
-        call = self._calls.get((described.name, names))
-        if call is None:
-            call = self._graph.callable_for(described.name, names)
-            self._calls[described.name, names] = call
+        call = self._callable(described.name, names)
         return Batcher(
             call if layout is None else _unpacking(call, layout),
             self._runtime.batching if is_batched else NO_BATCHING,
@@ -247,6 +277,13 @@ class SavedModelServable:
             functools.partial(self._runtime.metrics.on_batch, self.name),
             ends_surely=self._graph.ends_surely,
         )
+
+    def _callable(self, signature: str, names: tuple[str, ...]) -> Any:
+        call = self._calls.get((signature, names))
+        if call is None:
+            call = self._graph.callable_for(signature, names)
+            self._calls[signature, names] = call
+        return call
 
 
 def _unpacking(call: Any, layout: RowLayout) -> Callable[..., Any]:

@@ -64,3 +64,12 @@ def test_folder_without_a_version_is_a_configuration_error(run, tmp_path):
     assert result.exception.exit_code == 2
     assert "holds no version yet" in str(result.exception)
     assert flags == []
+
+
+def test_the_log_lies_in_the_pipelines_work_folder(run, tmp_path):
+    (tmp_path / "1").mkdir()
+    _, flags = run("flights", "--model-base-path", str(tmp_path), "--log")
+    (flag,) = [flag for flag in flags if flag.startswith("--prediction_log_dir=")]
+    assert flag.endswith("/predictions")
+    _, without = run("flights", "--model-base-path", str(tmp_path))
+    assert len([flag for flag in without if "prediction_log" in flag]) == 1

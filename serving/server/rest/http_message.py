@@ -4,7 +4,9 @@ import functools
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from serving.prediction_log.logged_request import NO_FACTS, ClientFacts
 from serving.server.core import Servable
+from serving.server.ran_rows import RanRows
 
 JSON = "application/json"
 PLAIN = "text/plain; charset=utf-8"
@@ -53,6 +55,7 @@ class HttpRequest:
         is_http_1_0: Whether it must be told that it may.
         started_s: perf_counter's time of its last byte.
         refusal: Why it is not answered as asked; None: it is.
+        facts: What the client said of its rows.
     """
 
     method: str
@@ -64,6 +67,7 @@ class HttpRequest:
     is_http_1_0: bool
     started_s: float
     refusal: Refusal | None = None
+    facts: ClientFacts = NO_FACTS
 
 
 @dataclass(kw_only=True, slots=True)
@@ -79,6 +83,8 @@ class Answer:
         model: Its name; "": none.
         servable: The version that answered, or would have; None: none was found.
         num_rows: Rows or examples of the request; 0 where it did not come to that.
+        ran: The rows it ran with; None: no model answered it.
+        first_row: Where its own begin among them.
     """
 
     status: int = 200
@@ -89,6 +95,8 @@ class Answer:
     model: str = ""
     servable: Servable | None = None
     num_rows: int = 0
+    ran: RanRows | None = None
+    first_row: int = 0
 
 
 @dataclass(kw_only=True, slots=True)

@@ -29,7 +29,15 @@ _TELLING = {b"content-encoding", b"expect"}
 class KnownHead:
     """What a request of the same head means."""
 
-    __slots__ = ("_after", "_before", "_first", "_method", "_path", "_request_id")
+    __slots__ = (
+        "_after",
+        "_before",
+        "_facts",
+        "_first",
+        "_method",
+        "_path",
+        "_request_id",
+    )
 
     def __init__(self, before: bytes, after: bytes, request: HttpRequest) -> None:
         """Takes the head's bytes around the digits, and what llhttp made of it."""
@@ -39,6 +47,7 @@ class KnownHead:
         self._method = request.method
         self._path = request.path
         self._request_id = request.request_id
+        self._facts = request.facts
 
     @classmethod
     def of(
@@ -92,4 +101,5 @@ class KnownHead:
             keeps_alive=True,
             is_http_1_0=False,
             started_s=time.perf_counter(),
+            facts=self._facts,
         )

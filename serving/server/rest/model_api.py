@@ -12,6 +12,7 @@ import numpy as np
 from serving.server.core import Arrays, Backend, ModelSpec, Servable, Signature
 from serving.server.example_answers import CLASSIFY, REGRESS, find_signature
 from serving.server.packed_rows import PackedRows
+from serving.server.ran_rows import RanRows
 from serving.server.rest.example_answer import classify_answer, regress_answer
 from serving.server.rest.example_request import parse_example_request
 from serving.server.rest.http_message import Answer
@@ -79,6 +80,7 @@ class ModelApi:
         answer.num_rows = _num_rows(inputs)
         outputs = await servable.run(name, inputs)
         answer.body = predict_answer(outputs, is_row_format=is_row_format)
+        answer.ran = RanRows(signature=name, inputs=inputs, outputs=outputs)
 
     async def _classify(self, spec: ModelSpec, body: bytes, answer: Answer) -> None:
         examples, servable, name = self._examples(spec, body, answer, CLASSIFY)
@@ -86,11 +88,13 @@ class ModelApi:
         wanted = [key for key in ("classes", "scores") if key in signature.outputs]
         outputs = await servable.run(name, examples, wanted)
         answer.body = classify_answer(outputs, answer.num_rows)
+        answer.ran = RanRows(signature=name, inputs=examples, outputs=outputs)
 
     async def _regress(self, spec: ModelSpec, body: bytes, answer: Answer) -> None:
         examples, servable, name = self._examples(spec, body, answer, REGRESS)
         outputs = await servable.run(name, examples, ("outputs",))
         answer.body = regress_answer(outputs, answer.num_rows)
+        answer.ran = RanRows(signature=name, inputs=examples, outputs=outputs)
 
     def _examples(
         self, spec: ModelSpec, body: bytes, answer: Answer, method_name: str

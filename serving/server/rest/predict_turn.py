@@ -17,6 +17,7 @@ import orjson
 from serving.server.core import Backend, Servable
 from serving.server.gathering import Gathering
 from serving.server.packed_rows import PackedRows
+from serving.server.ran_rows import RanRows
 from serving.server.rest.audience import Audience
 from serving.server.rest.clean_values import clean_rows
 from serving.server.rest.http_message import Answer, HttpRequest
@@ -198,14 +199,25 @@ class _Shared:
             _send_back(self.group)
             return
         with self._audience.together():
-            self._hand_out(bodies, sizes)
+            ran = RanRows(signature=DEFAULT_SIGNATURE, inputs=inputs, outputs=outputs)
+            self._hand_out(bodies, sizes, ran)
 
-    def _hand_out(self, bodies: Sequence[bytes], sizes: Sequence[int]) -> None:
+    def _hand_out(
+        self, bodies: Sequence[bytes], sizes: Sequence[int], ran: RanRows
+    ) -> None:
         api, model, servable = self._route.api, self._route.spec.name, self._servable
+        first_row = 0
         for one, body, size in zip(self.group, bodies, sizes, strict=True):
             answer = Answer(
-                body=body, api=api, model=model, servable=servable, num_rows=size
+                body=body,
+                api=api,
+                model=model,
+                servable=servable,
+                num_rows=size,
+                ran=ran,
+                first_row=first_row,
             )
+            first_row += size
             one.on_answer(one.request, answer)
 
 

@@ -8,10 +8,12 @@ Source: RFC 9110, RFC 9112; tensorflow_serving/util/net_http for gzip.
 
 import time
 import zlib
+from dataclasses import replace
 from typing import Protocol
 
 import httptools
 
+from serving.prediction_log.logged_request import NO_FACTS
 from serving.server.rest.http_message import HttpRequest, Refusal
 from serving.server.rest.known_head import MAX_DIGITS, KnownHead
 from serving.server.rest.options import RestOptions
@@ -139,6 +141,7 @@ class RequestReader:
         self._received_bytes = 0
         self._encoding = b""
         self._request_id = ""
+        self._facts = NO_FACTS
         self._expects_continue = False
 
     # What llhttp calls; the names are httptools'.
@@ -179,6 +182,15 @@ class RequestReader:
         if text.isascii() and text.isprintable():
             self._request_id = text[:_MAX_ID_LENGTH]
 
+    def _read_event_time(self, value: bytes) -> None:
+        self._facts = replace(self._facts, event_time=_plain_text(value))
+
+    def _read_key(self, value: bytes) -> None:
+        self._facts = replace(self._facts, key=_plain_text(value))
+
+    def _read_variant(self, value: bytes) -> None:
+        self._facts = replace(self._facts, variant=_plain_text(value))
+
     def on_headers_complete(self) -> None:
         """Lets the client send the body."""
         self._is_in_head = False
@@ -214,6 +226,7 @@ class RequestReader:
             is_http_1_0=self._parser.get_http_version() == "1.0",
             started_s=time.perf_counter(),
             refusal=refusal,
+            facts=self._facts,
         )
         self._body = []
         self._sink.on_request(self._newest)
@@ -299,10 +312,19 @@ class RequestReader:
         )
 
 
+def _plain_text(value: bytes) -> str:
+    """Returns a header's value; "" where it has other than printable ASCII."""
+    text = value.decode("latin-1")
+    return text if text.isascii() and text.isprintable() else ""
+
+
 # What a header's value is read by; the others are skipped.
 _HEADERS = {
     b"content-encoding": RequestReader._read_encoding,
     b"content-length": RequestReader._read_length,
     b"expect": RequestReader._read_expect,
     b"x-request-id": RequestReader._read_id,
+    b"x-slipway-event-time": RequestReader._read_event_time,
+    b"x-slipway-key": RequestReader._read_key,
+    b"x-slipway-variant": RequestReader._read_variant,
 }
