@@ -12,6 +12,7 @@ loads everywhere but cannot serve in TF Serving ("Could not find variable").
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -67,7 +68,7 @@ def write_saved_model(
 
     transform = SavedModelLoader(tf_transform_output.transform_savedmodel_dir)
     root = tf.Module()
-    root.variables_ = [variable.value for variable in model.variables]
+    root.variables_ = {each.path: each.value for each in model.variables}
     # The graph's tables and their files are saved with what holds them.
     root.transform_ = transform._imported
 
@@ -88,6 +89,27 @@ def write_saved_model(
         "transform_features": _concrete(transform_features, examples=examples),
     }
     tf.saved_model.save(root, serving_model_dir, signatures=signatures)
+
+
+def weight_name(checkpoint_key: str) -> str | None:
+    """Returns the Keras path of a weight of an exported model.
+
+    Args:
+        checkpoint_key: Of its object in the checkpoint, as in
+            "variables_/deep.Sembeddings".
+
+    Returns:
+        Such as "deep/embeddings"; None for what is no weight, and for weights of an
+        early version's export, which numbered them.
+
+    Source:
+        tensorflow/python/checkpoint/trackable_view.py and
+        tensorflow/python/trackable/trackable_utils.py, escape_local_name.
+    """
+    attribute, _, name = checkpoint_key.partition("/")
+    if attribute != "variables_" or not name or name.isdecimal():
+        return None
+    return re.sub(r"\.([.S])", lambda found: "./"[found[1] == "S"], name)
 
 
 def _concrete(function: Callable[..., Tensors], **specs: tf.TensorSpec) -> Any:

@@ -11,25 +11,35 @@ from pipeline.compile_command import compile_
 from pipeline.deploy_command import deploy
 from pipeline.flink_manifest_command import flink_manifest
 from pipeline.gc_command import gc
+from pipeline.labels_command import labels
 from pipeline.lineage_command import lineage
 from pipeline.metadata_command import metadata
+from pipeline.monitor_command import monitor
 from pipeline.pipeline_argument import (
     PipelineArgument,
     find_run,
     work_dir_of,
 )
+from pipeline.proxy_command import proxy
+from pipeline.retrain_command import retrain
+from pipeline.rollout_command import rollout
+from pipeline.router_command import router
 from pipeline.run_command import run
 from pipeline.score_command import score
 from pipeline.serve_command import serve
 from pipeline.settings_loader import ConfigError
+from pipeline.skew_command import skew
 from pipeline.submit_command import submit
 from pipeline.version_commands import promote, rollback, versions
+from pipeline.watch_command import watch
 from pipeline.why_command import why
 
 _EPILOG = (
     "Exit codes: 0 done, 1 failure, 2 configuration, 3 data, 4 not blessed, "
     "5 bundle refused."
 )
+
+_WATCHES = ("jinja2", "matplotlib", "pandas", "prometheus_client", "scipy")
 
 app = typer.Typer(
     name="slipway",
@@ -123,9 +133,16 @@ for command in (
     promote,
     rollback,
     lineage,
+    monitor,
+    skew,
+    retrain,
+    watch,
+    router,
+    proxy,
 ):
     app.command()(command)
-app.add_typer(metadata)
+for group in (metadata, labels, rollout):
+    app.add_typer(group)
 app.command("compile")(compile_)
 
 
@@ -135,6 +152,7 @@ def extra_of(module: str | None) -> str:
     by_package = {"tensorflow": "server", "tensorflow_serving": "server"}
     by_package |= {"apache_beam": "batch", "pyarrow": "batch"}
     by_package |= {"kfp": "kubeflow", "kfp_server_api": "kubeflow"}
+    by_package |= dict.fromkeys(_WATCHES, "monitor")
     return by_package.get(package, "pipeline")
 
 

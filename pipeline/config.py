@@ -17,6 +17,7 @@ import yaml
 from pipeline.beam_engine.beam_config import BeamConfig, with_absolute_paths
 from pipeline.cluster_config import ClusterConfig
 from pipeline.metadata_config import MetadataConfig, MetadataTls
+from pipeline.retraining.policy import RetrainingConfig
 from pipeline.run_config import RunConfig
 from pipeline.settings_loader import ConfigError, build_settings
 from pipeline.stage_configs import (
@@ -30,6 +31,7 @@ from pipeline.stage_configs import (
     require,
     require_at_least,
 )
+from serving.monitoring.monitor_settings import MonitorSettings
 
 # Where this package lies: in a checkout, or among installed packages.
 _INSTALL_ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +50,8 @@ class PipelineConfig:
         beam: Which engine does the work on rows.
         metadata: Where ML Metadata is kept.
         cluster: What a cluster sees; only for `slipway compile`.
+        monitoring: What `slipway monitor` looks at.
+        retraining: When `slipway retrain` and `slipway watch` train again.
     """
 
     name: str
@@ -65,6 +69,8 @@ class PipelineConfig:
     tune: TuneConfig = field(default_factory=TuneConfig)
     evaluation: EvaluationConfig
     deployment: DeploymentConfig
+    monitoring: MonitorSettings = field(default_factory=MonitorSettings)
+    retraining: RetrainingConfig = field(default_factory=RetrainingConfig)
 
     def __post_init__(self) -> None:
         require(
@@ -83,6 +89,12 @@ class PipelineConfig:
                 column not in self.evaluation.slices,
                 f"evaluation.slices names {column!r}, which is the data's {name}.",
             )
+        window, evaluated = self.retraining.window_spans, self.data.split.eval_spans
+        require(
+            window is None or evaluated is None or window > evaluated,
+            f"retraining.window_spans is {window!r}, of which data.split.eval_spans "
+            f"takes {evaluated!r} to evaluate on; expected at least one more to train.",
+        )
 
 
 def named_columns(config: PipelineConfig) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from pipeline import tfx_api
 from pipeline.beam_engine.options import dag_args
 from pipeline.dag_inputs import DagInputs
-from pipeline.stages.baseline import create_baseline
+from pipeline.stages.baseline import create_base_model, create_baseline
 from pipeline.stages.deployment import create_pusher, create_serving_check
 from pipeline.stages.evaluation import create_evaluation
 from pipeline.stages.ingestion import create_ingestion
@@ -33,19 +33,25 @@ def create_pipeline(inputs: DagInputs) -> tfx_api.Pipeline:
         schema=schema,
         anomaly_gate=validation.anomaly_gate,
     )
+    transform = transform_stage.transform
     training = create_training(
         config.train,
         config.tune,
         seed=config.seed,
-        transform=transform_stage.transform,
+        transform=transform,
         schema=schema,
+        base_resolver=(
+            create_base_model(inputs, transform.outputs["transformed_examples"])
+            if config.train.warm_start
+            else None
+        ),
     )
     model = training.trainer.outputs["model"]
     serving_check = create_serving_check(
         inputs,
         examples=examples,
         schema=schema,
-        transform_graph=transform_stage.transform.outputs["transform_graph"],
+        transform_graph=transform.outputs["transform_graph"],
         model=model,
     )
     evaluation = create_evaluation(

@@ -17,8 +17,8 @@ from pipeline.node_plan import read_plan
 from pipeline.source_digest import SourceSnapshot, library_versions
 
 _DAG_MODULE = "pipeline.dag"
-# How and where nodes are run is not in the DAG.
-_NOT_IN_DAG = ("run", "cluster", "metadata")
+# How, where and when nodes are run is not in the DAG.
+_NOT_IN_DAG = ("run", "cluster", "metadata", "monitoring", "retraining")
 
 
 def is_compiled(path: Path) -> bool:

@@ -22,6 +22,7 @@ from data.spans import (
     verify_span,
 )
 from pipeline import preflight, run_record
+from pipeline.code_digest import code_digest
 from pipeline.code_revision import read_code_revision
 from pipeline.config import PipelineConfig, find_project_root, load_config
 from pipeline.dag_inputs import DagInputs
@@ -211,6 +212,8 @@ def _run(
     described = describe_spans(
         Path(config.data.input_base), spans, config.data.layout()
     )
+    record.span_digests = {str(span.span): span.digest for span in described}
+    record.code_digest = code_digest(config, options.sources)
     server_binary = find_server_binary(config.deployment.server_binary)
     inputs = DagInputs(
         config=config,
@@ -281,6 +284,8 @@ def conclude(record: RunRecord) -> None:
     if pushed.get("pushed") == 1:
         record.state, record.exit_code = run_record.PUSHED, 0
         record.reason = f"pushed as version {pushed['version']}"
+        if pushed.get("is_held") == 1:
+            record.reason += f", held back: slipway promote {pushed['version']}"
     elif "version" in pushed:
         record.state, record.exit_code = run_record.UNCHANGED, 0
         record.reason = f"nothing to push: {pushed['reason']}"

@@ -108,6 +108,9 @@ class RunRecord:
         config_path: The YAML file.
         settings: The effective configuration.
         spans: Spans that were read.
+        span_digests: Span, as text, to the digest of its contents; empty in records of
+            early versions.
+        code_digest: See pipeline/code_digest.py; "" likewise.
         state: One of the constants of this module.
         reason: The state in one sentence.
         exit_code: What the command line exited with; None while running.
@@ -126,6 +129,8 @@ class RunRecord:
     config_path: str
     settings: dict[str, Any]
     spans: list[int] = field(default_factory=list)
+    span_digests: dict[str, str] = field(default_factory=dict)
+    code_digest: str = ""
     state: str = RUNNING
     reason: str = ""
     exit_code: int | None = None

@@ -67,7 +67,8 @@ def build_settings[Settings](
             raise ConfigError(f"setting {_join(path, name)} is missing.")
     try:
         return settings_class(**arguments)
-    except ConfigError as error:
+    except ValueError as error:
+        # ConfigError is one; settings of other packages do not know it.
         raise ConfigError(_join(path, str(error))) from error
 
 

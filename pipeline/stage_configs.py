@@ -44,6 +44,9 @@ METRICS = {
     "mean_prediction": "MeanPrediction",
 }
 
+# Where a new version goes: TF Serving's folder, or beside it.
+PUSH_PLACES = ("served", "held")
+
 # serving.bundle.golden_batch.MAX_ROWS, which is not light enough to import here.
 MAX_GOLDEN_ROWS = 256
 
@@ -115,6 +118,9 @@ class TrainConfig:
         holdout_fraction: Share of the training split kept aside for early
             stopping, in (0, 1). The eval split is never looked at.
         class_weight: "none" or "balanced".
+        warm_start: Start from the weights of the newest blessed model that was
+            trained on other rows, as far as they fit. Needs a `run_fn` that reads
+            `fn_args.base_model`.
         hyperparameters: Passed on to run_fn as they are.
     """
 
@@ -126,6 +132,7 @@ class TrainConfig:
     learning_rate: float = 0.001
     holdout_fraction: float = 0.05
     class_weight: str = "none"
+    warm_start: bool = False
     hyperparameters: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -251,13 +258,18 @@ class DeploymentConfig:
             loads it replays them.
         server_binary: Path of the tensorflow_model_server that the model is tried in.
             None: the one on PATH, else our own server.
+        push: "served": the new version is served from then on. "held": it lies in
+            `{model_base_path}/{name}/held/{version}`, where no server looks, for a
+            rollout or `slipway promote`.
     """
 
     model_base_path: str
     golden_rows: int = 256
     server_binary: str | None = None
+    push: str = "served"
 
     def __post_init__(self) -> None:
+        require_choice("push", self.push, PUSH_PLACES)
         require_at_least("golden_rows", self.golden_rows, 1)
         require(
             self.golden_rows <= MAX_GOLDEN_ROWS,

@@ -229,6 +229,9 @@ def _next_steps(record: RunRecord, outcome: Outcome) -> list[str]:
         base_path = outcome.model_path.rsplit("/", 1)[0]
         lines.append(f"model   {outcome.model_path}")
         lines.append(f"check   slipway verify {outcome.model_path}")
+        if base_path.endswith("/held"):
+            version = outcome.model_path.rsplit("/", 1)[1]
+            lines.append(f"promote slipway promote {version} {record.pipeline}")
         lines.append(
             f"serve   tensorflow_model_server --rest_api_port=8501 "
             f"--model_name={record.pipeline} --model_base_path={base_path}"

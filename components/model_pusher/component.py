@@ -29,6 +29,7 @@ from components.model_pusher.publish import publish
 from components.serving_validator.write_blessing import read_measurements
 from serving.bundle.contract import RunOrigin, read_contract
 from serving.versions.ledger import Author
+from serving.versions.model_folder import HELD
 
 _STATISTICS_FILE = "Split-train/FeatureStats.pb"
 _VERDICT_FILE = "verdict.json"
@@ -50,6 +51,7 @@ def ModelPusher(
     label: Parameter[str],
     spans: Parameter[str],
     code: Parameter[str],
+    push: Parameter[str] = "served",
 ) -> None:
     """Publishes a model as the bundle `{model_base_path}/{model_name}/{version}`.
 
@@ -65,9 +67,10 @@ def ModelPusher(
             none.
         pushed_model: Custom properties `pushed` (1: this run published a version,
             0: it did not), `version` (int), `pushed_destination` (the version's
-            folder), `bundle_digest` (the contract's) and `reason` (why nothing was
-            published). Version, destination and digest are also set where the newest
-            version already is this model.
+            folder), `bundle_digest` (the contract's), `is_held` (1: it lies in held/,
+            no server sees it) and `reason` (why nothing was published). Version,
+            destination and digest are also set where the newest version already is
+            this model.
         model_base_path: TF Serving's base folder.
         model_name: The model's folder in it.
         run_id: Written into the contract, as are the following.
@@ -76,6 +79,8 @@ def ModelPusher(
         spans: JSON list of {"span", "digest", "num_rows"}; empty: those that the
             examples say they were read from.
         code: JSON object {"commit", "is_modified"}.
+        push: "served": the version is served from then on. "held": it lies in
+            `{model_base_path}/{model_name}/held/{version}` until it is promoted.
 
     Raises:
         PushError: The version appeared meanwhile or cannot be written.
@@ -132,10 +137,13 @@ def ModelPusher(
         Path(model_base_path) / model_name,
         functools.partial(assemble, papers=papers, origin=origin),
         Author(who=f"run {run_id}", reason=origin.verdict["sentence"]),
+        is_held=push == "held",
     )
     pushed_model.set_int_custom_property("pushed", int(published.is_new))
     pushed_model.set_int_custom_property("version", published.version)
     pushed_model.set_string_custom_property("pushed_destination", str(published.path))
+    is_held = published.path.parent.name == HELD
+    pushed_model.set_int_custom_property("is_held", int(is_held))
     pushed_model.set_string_custom_property(
         "bundle_digest", read_contract(published.path).digest
     )

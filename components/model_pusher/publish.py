@@ -2,6 +2,7 @@
 
     {model_base_path}/{model_name}/
         1/  2/  3/        complete versions, small whole numbers that only grow
+        held/4/           a candidate, where no server looks
         .pushing-…/       a version being written; TF Serving does not look at it
 
 TF Serving loads whatever numeric folder appears, so a folder must be complete when it
@@ -43,7 +44,7 @@ class Publication:
 
     Attributes:
         version: The version's number.
-        path: Its folder.
+        path: Its folder; under held/ for a version that is kept back.
         is_new: False if the same model was published before as this version.
         reason: Why nothing was published; "" if something was.
     """
@@ -55,7 +56,12 @@ class Publication:
 
 
 def publish(
-    model_dir: Path, base_path: Path, assemble: Assemble, author: Author
+    model_dir: Path,
+    base_path: Path,
+    assemble: Assemble,
+    author: Author,
+    *,
+    is_held: bool = False,
 ) -> Publication:
     """Publishes a model as the next version, unless the newest one is this model.
 
@@ -68,6 +74,7 @@ def publish(
         assemble: Adds what makes a bundle of the copy and checks it; what it raises
             ends the push with nothing published.
         author: Who pushes and why, for the ledger.
+        is_held: Publish it as a candidate in held/: what is served stays so.
 
     Raises:
         PushError: The version's number was given away meanwhile, or the folder cannot
@@ -75,7 +82,7 @@ def publish(
     """
     try:
         return find_published(model_dir, base_path) or _write_version(
-            model_dir, base_path, assemble, author
+            model_dir, base_path, assemble, author, is_held=is_held
         )
     except VersionsError as error:
         raise PushError(f"{error}") from error
@@ -115,7 +122,12 @@ def _is_bundle_of(version_dir: Path, model_dir: Path) -> bool:
 
 
 def _write_version(
-    model_dir: Path, base_path: Path, assemble: Assemble, author: Author
+    model_dir: Path,
+    base_path: Path,
+    assemble: Assemble,
+    author: Author,
+    *,
+    is_held: bool,
 ) -> Publication:
     version = next_version(base_path)
     beside = base_path / f"{_BESIDE}{version}-{uuid.uuid4().hex}"
@@ -125,7 +137,7 @@ def _write_version(
         shutil.copytree(model_dir, beside)
         assemble(beside, version)
         _sync(beside)
-        record_push(base_path, beside, version, author=author)
+        record_push(base_path, beside, version, author=author, is_held=is_held)
     except OSError as error:
         raise PushError(
             f"version {version} could not be written to {base_path}: {error}; "
@@ -133,7 +145,9 @@ def _write_version(
         ) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return Publication(version=version, path=base_path / str(version), is_new=True)
+    return Publication(
+        version=version, path=version_path(base_path, version), is_new=True
+    )
 
 
 def _remove_what_killed_pushes_left(base_path: Path) -> None:

@@ -84,11 +84,13 @@ def build_network(
     wide = ops.sum(_embedding(table_size, 1, "wide")(indices), axis=1)
     embedded = _embedding(table_size, hyperparameters.embedding_dim, "deep")(indices)
     hidden = layers.Concatenate()([numbers, layers.Flatten()(embedded)])
+    # A warm start finds weights by these names.
     for depth in range(hyperparameters.num_layers):
         units = max(hyperparameters.units // 2**depth, MIN_UNITS)
-        hidden = layers.Dense(units, activation="relu")(hidden)
+        hidden = layers.Dense(units, activation="relu", name=f"hidden_{depth}")(hidden)
         hidden = layers.Dropout(hyperparameters.dropout)(hidden)
-    logit = layers.Dense(1)(hidden) + layers.Dense(1)(numbers) + wide
+    deep_logit = layers.Dense(1, name="deep_logit")(hidden)
+    logit = deep_logit + layers.Dense(1, name="wide_logit")(numbers) + wide
     probability = layers.Activation("sigmoid", name="probability")(logit)
     inputs = {FLOATS: numbers, INTEGERS: integers}
     return keras.Model(inputs, probability, name="flights")

@@ -14,7 +14,15 @@ from models import fitting, input_fn
 from models.export import ServingContract, write_saved_model
 from models.flights import features
 from models.flights.model import build_hyperparameters, build_network, by_feature
+from models.flights.warm_start import TABLES, table_rows
 from models.row_store import RowStore
+from models.warm_start import (
+    BaseModel,
+    TableRows,
+    WarmStart,
+    read_base_model,
+    start_from,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +42,8 @@ def run_fn(fn_args: Any) -> None:
             transform_output: Directory of the transform graph.
             serving_model_dir: Where the SavedModel goes.
             model_run_dir: Where training_summary.json goes.
+            base_model: SavedModel to start from, as far as it fits, or None; see
+                models/warm_start.py. What was taken over is in the summary.
             custom_config: See `fitting.TrainSettings`.
             hyperparameters: The Tuner's choice, or None; overrides custom_config.
 
@@ -49,8 +59,9 @@ def run_fn(fn_args: Any) -> None:
             fn_args.train_files, tf_transform_output, Path(folder)
         )
         read_s = time.monotonic() - start_s
+        base = find_base(fn_args.base_model, tf_transform_output)
         network, summary = train_network(
-            rows, vocabulary_size(tf_transform_output), settings
+            rows, vocabulary_size(tf_transform_output), settings, base
         )
     fit_s = time.monotonic() - start_s - read_s
     contract = ServingContract(
@@ -87,8 +98,30 @@ def read_training_rows(
     return input_fn.read_rows(train_files, spec, folder)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class FoundBase:
+    """A model to start from, and where the rows of its tables belong now."""
+
+    model: BaseModel
+    rows: TableRows
+
+
+def find_base(
+    folder: str | None, tf_transform_output: tft.TFTransformOutput
+) -> FoundBase | None:
+    """Reads the model to start from; None where there is none."""
+    base = read_base_model(folder, features.VOCABULARY_NAME) if folder else None
+    if base is None:
+        return None
+    terms = tf_transform_output.vocabulary_by_name(features.VOCABULARY_NAME)
+    return FoundBase(model=base, rows=table_rows(base.vocabulary, terms))
+
+
 def train_network(
-    rows: RowStore, vocabulary_size: int, settings: fitting.TrainSettings
+    rows: RowStore,
+    vocabulary_size: int,
+    settings: fitting.TrainSettings,
+    base: FoundBase | None = None,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Returns the trained network and what the summary says about its training."""
     # Seeds Python, NumPy and TensorFlow: weights, dropout and tf.data's shuffles.
@@ -101,6 +134,7 @@ def train_network(
         seed=settings.seed,
     )
     model = build_network(vocabulary_size, hyperparameters)
+    warm = _warm_up(model, base) if base else None
     fitting.compile_model(
         model,
         learning_rate=settings.learning_rate,
@@ -124,8 +158,21 @@ def train_network(
         "late_fraction": float(labels.mean()),
         "settings": dataclasses.asdict(settings),
         "hyperparameters": dataclasses.asdict(hyperparameters),
+        "warm_start": dataclasses.asdict(warm) if warm else None,
     }
     return model, summary
+
+
+def _warm_up(model: keras.Model, base: FoundBase) -> WarmStart:
+    warm = start_from(model, base.model, dict.fromkeys(TABLES, base.rows))
+    logger.info(
+        "warm start from %s: %d weights taken over; %s; trained afresh: %s",
+        warm.folder,
+        len(warm.copied),
+        ", ".join(f"{count} {kind}" for kind, count in warm.rows.items()),
+        "; ".join(f"{name} ({why})" for name, why in warm.fresh.items()) or "none",
+    )
+    return warm
 
 
 def build_dataset(

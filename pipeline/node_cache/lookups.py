@@ -100,6 +100,7 @@ def look_up_push(
     """
     from components.model_pusher.publish import find_published
     from serving.bundle.contract import read_contract
+    from serving.versions.model_folder import HELD
 
     blessings = [*inputs["model_blessing"], *inputs["infra_blessing"]]
     if any(blessing.properties.get("blessed") != 1 for blessing in blessings):
@@ -118,6 +119,7 @@ def look_up_push(
             "version": published.version,
             "pushed_destination": str(published.path),
             "bundle_digest": read_contract(published.path).digest,
+            "is_held": int(published.path.parent.name == HELD),
             "reason": published.reason,
         },
     )

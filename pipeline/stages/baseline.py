@@ -1,4 +1,6 @@
-"""The model a candidate is compared with: found one way here, other ways on clusters.
+"""The model a candidate is compared with, and the one it starts from.
+
+Both are the last blessed one: found one way here, other ways on clusters.
 
 Here a resolver strategy of our own looks into ML Metadata. A cluster runs no code of
 ours in a resolver: Vertex AI answers two queries of its own, and Kubeflow Pipelines has
@@ -18,6 +20,7 @@ from pipeline import tfx_api
 from pipeline.dag_inputs import DagInputs
 
 NODE_ID = "baseline_resolver"
+BASE_NODE_ID = "base_model_resolver"
 
 
 def create_baseline(inputs: DagInputs, model: Any) -> Any:
@@ -28,6 +31,20 @@ def create_baseline(inputs: DagInputs, model: Any) -> Any:
         model: The candidate's channel.
     """
     return _FORMS[inputs.baseline](inputs, model).with_id(NODE_ID)
+
+
+def create_base_model(inputs: DagInputs, examples: Any) -> Any:
+    """Returns the node whose output `model` is what training starts from.
+
+    Here that is the newest blessed model that came before the rows to learn from: a
+    run that changes nothing finds the same one again, and no model starts from one
+    that has learned the very same rows.
+
+    Args:
+        inputs: `baseline` says where it is looked for.
+        examples: The transformed rows' channel.
+    """
+    return _FORMS[inputs.baseline](inputs, examples).with_id(BASE_NODE_ID)
 
 
 def _previous_blessed(_inputs: DagInputs, model: Any) -> Any:

@@ -65,4 +65,5 @@ def create_pusher(
         label=config.data.label,
         spans=json.dumps([dataclasses.asdict(span) for span in inputs.spans]),
         code=CODE_SLOT,
+        push=config.deployment.push,
     ).with_id("pusher")

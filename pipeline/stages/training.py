@@ -8,14 +8,24 @@ from pipeline.stage_configs import TrainConfig, TuneConfig
 
 
 class Training(NamedTuple):
-    """Components of this stage; tuner is None where tuning is off."""
+    """Components of this stage.
 
+    Without a warm start base_resolver is None, without tuning tuner is.
+    """
+
+    base_resolver: Any
     tuner: Any
     trainer: Any
 
 
 def create_training(
-    train: TrainConfig, tune: TuneConfig, *, seed: int, transform: Any, schema: Any
+    train: TrainConfig,
+    tune: TuneConfig,
+    *,
+    seed: int,
+    transform: Any,
+    schema: Any,
+    base_resolver: Any = None,
 ) -> Training:
     """Trains on the training split, after a search for hyperparameters if asked.
 
@@ -25,6 +35,7 @@ def create_training(
         seed: For every random choice.
         transform: The Transform component.
         schema: The curated schema's channel.
+        base_resolver: The node that finds the model to start from; None: a cold start.
     """
     custom_config = {**dataclasses.asdict(train), "seed": seed}
     inputs = {
@@ -44,7 +55,8 @@ def create_training(
         run_fn=train.run_fn,
         schema=schema,
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
+        base_model=base_resolver.outputs["model"] if base_resolver else None,
         custom_config=custom_config,
         **inputs,
     ).with_id("trainer")
-    return Training(tuner, trainer)
+    return Training(base_resolver, tuner, trainer)

@@ -1,4 +1,4 @@
-"""Checks a cron expression the way the cluster that gets it reads it.
+"""Checks a cron expression the way the cluster that gets it reads it, and expands it.
 
 Kubeflow's has six fields, seconds first, and reads five as the first five of six: the
 hourly "0 * * * *" of other crons would start a run every minute. Vertex AI's has the
@@ -10,6 +10,7 @@ Source:
 """
 
 import re
+from collections.abc import Iterator
 
 from pipeline.settings_loader import ConfigError
 
@@ -57,6 +58,49 @@ def check_vertex_cron(text: str) -> str:
     zone = fields[:1] if re.match(r"(CRON_)?TZ=\S", text.strip()) else []
     _check_fields("--schedule", text, fields[len(zone) :], _FIVE_FIELDS)
     return " ".join(fields)
+
+
+def check_cron(setting: str, text: str) -> None:
+    """Checks an expression of the usual five fields, read as UTC.
+
+    Raises:
+        ConfigError: Another number of fields, or one that is out of its range.
+    """
+    _check_fields(setting, text, text.split(), _FIVE_FIELDS)
+
+
+def expand_cron(text: str) -> tuple[frozenset[int], ...]:
+    """Returns the values that each field of a checked expression names.
+
+    Returns:
+        Minutes, hours, days of the month, months and days of the week, Sunday as 0.
+    """
+    minutes, hours, days, months, weekdays = (
+        frozenset(_values(field, name, lowest, highest))
+        for field, (name, lowest, highest) in zip(
+            text.split(), _FIVE_FIELDS, strict=True
+        )
+    )
+    return minutes, hours, days, months, frozenset(day % 7 for day in weekdays)
+
+
+def _values(field: str, name: str, lowest: int, highest: int) -> Iterator[int]:
+    for part in field.replace("?", "*").split(","):
+        ends, _, step = part.partition("/")
+        first, _, last = ends.partition("-")
+        start = lowest if first == "*" else _known_number(first, name)
+        # 5/15 begins at 5 and has no end of its own.
+        stop = _known_number(last, name) if last else start
+        if first == "*" or (step and not last):
+            stop = highest
+        yield from range(start, stop + 1, int(step or 1))
+
+
+def _known_number(text: str, name: str) -> int:
+    number = _number(text, name)
+    if number is None:
+        raise ConfigError(f"{text!r} is no {name}.")
+    return number
 
 
 def _check_fields(

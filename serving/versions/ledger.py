@@ -8,34 +8,32 @@ One JSON object a line, in the order of writing:
 
 A line is an intent: it is written and synced before anything moves, `from` is what the
 folder served at that moment. So whether a change came through is told by the next
-line's `from`, or by the folder. `previous_sha256` is the SHA-256 of the line before
-(null in the first), `sha256` that of the line itself without this field: an edited,
-added or removed line is seen. It is no signature: who can rewrite the whole file can
-recompute it.
+line's `from`, or by the folder. How lines are chained: serving/chained_lines.py.
 
-Readers of later versions must read every format_version written before; a line of a
-newer version than FORMAT_VERSION is refused.
+Action "hold" is a push that changes nothing of what is served: `to` lies in held/ and
+waits for a promotion.
+
+A line's format_version is the first that knew its action: 2 for "hold", else 1. Readers
+of later versions must read every format_version written before; a line of a newer
+version than FORMAT_VERSION is refused.
 """
 
-import hashlib
-import json
-import os
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from serving.bundle.strict_json import FormatError, decode, parse_json
+from serving import chained_lines
+from serving.bundle.strict_json import decode
+from serving.chained_lines import ChainedLinesError
 from serving.versions.errors import LedgerError
 
 LEDGER = "ledger.jsonl"
-TORN = "ledger.torn"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
-Action = Literal["push", "promote", "rollback"]
-
-_OWN_DIGEST = re.compile(rb'(\{.*), "sha256": "([0-9a-f]{64})"\}')
+Action = Literal["push", "promote", "rollback", "hold"]
+# Action to the format_version that brought it.
+_SINCE = {"hold": 2}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +56,7 @@ class ServedChange:
     Attributes:
         action: What was asked for.
         from_version: What the folder served when it was asked; None: nothing.
-        to_version: What it shall serve.
+        to_version: What it shall serve; of a "hold", what is kept back.
         bundle_digest: Identity of that bundle.
     """
 
@@ -81,7 +79,7 @@ class LedgerEntry:
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
-    format_version: int = FORMAT_VERSION
+    format_version: int = 1
     seq: int
     at: str
     action: Action
@@ -116,10 +114,17 @@ class Ledger:
         """The newest entry."""
         return self.entries[-1] if self.entries else None
 
+    @property
+    def last_change(self) -> LedgerEntry | None:
+        """The newest entry that was to change what is served."""
+        changes = (each for each in reversed(self.entries) if each.action != "hold")
+        return next(changes, None)
+
     def pushed_digest(self, version: int) -> str | None:
         """Returns the bundle a version was pushed as; None if that is not known."""
         for entry in self.entries:
-            if entry.action == "push" and entry.to_version == version:
+            is_push = entry.action in ("push", "hold")
+            if is_push and entry.to_version == version:
                 return entry.bundle_digest
         return None
 
@@ -130,36 +135,16 @@ def read_ledger(model_dir: Path) -> Ledger:
     Raises:
         LedgerError: It cannot be opened, or a newer slipway wrote it.
     """
-    path = model_dir / LEDGER
     try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        return Ledger()
-    except OSError as error:
-        raise LedgerError(f"{path} cannot be read: {error.strerror}.") from error
-    *lines, torn = text.split(b"\n")
-    entries: list[LedgerEntry] = []
-    problems: list[str] = []
-    previous: str | None = None
-    for number, line in enumerate(lines, start=1):
-        try:
-            entry = decode_line(line)
-        except FormatError as error:
-            problems.append(f"line {number} of {LEDGER}: {error}")
-        else:
-            if entry.previous_sha256 != previous or entry.seq != number:
-                problems.append(
-                    f"line {number} of {LEDGER}: it does not follow the line before; "
-                    "lines were changed, added or removed."
-                )
-            entries.append(entry)
-        previous = hashlib.sha256(line).hexdigest()
+        found = chained_lines.read_lines(model_dir / LEDGER, decode_line)
+    except ChainedLinesError as error:
+        raise LedgerError(str(error)) from error
     return Ledger(
-        entries=tuple(entries),
-        problems=tuple(problems),
-        torn=torn,
-        last_sha256=previous,
-        num_lines=len(lines),
+        entries=found.entries,
+        problems=found.problems,
+        torn=found.torn,
+        last_sha256=found.last_sha256,
+        num_lines=found.num_lines,
     )
 
 
@@ -173,6 +158,7 @@ def append_entry(model_dir: Path, change: ServedChange, author: Author) -> Ledge
     """
     ledger = read_ledger(model_dir)
     entry = LedgerEntry(
+        format_version=_SINCE.get(change.action, 1),
         seq=ledger.num_lines + 1,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         action=change.action,
@@ -183,16 +169,10 @@ def append_entry(model_dir: Path, change: ServedChange, author: Author) -> Ledge
         bundle_digest=change.bundle_digest,
         previous_sha256=ledger.last_sha256,
     )
-    path = model_dir / LEDGER
     try:
-        if ledger.torn:
-            _write(model_dir / TORN, ledger.torn + b"\n")
-            os.truncate(path, path.stat().st_size - len(ledger.torn))
-        _write(path, encode_line(entry) + b"\n")
-    except OSError as error:
-        raise LedgerError(
-            f"{path} cannot be written: {error.strerror or error}. Nothing was moved."
-        ) from error
+        chained_lines.append_line(model_dir / LEDGER, encode_line(entry), ledger.torn)
+    except ChainedLinesError as error:
+        raise LedgerError(f"{error} Nothing was moved.") from error
     return entry
 
 
@@ -215,9 +195,7 @@ def encode_line(entry: LedgerEntry) -> bytes:
         "bundle_digest": entry.bundle_digest,
         "previous_sha256": entry.previous_sha256,
     }
-    text = json.dumps(document, ensure_ascii=True).encode()
-    digest = hashlib.sha256(text).hexdigest()
-    return text[:-1] + f', "sha256": "{digest}"}}'.encode()
+    return chained_lines.encode_line(document)
 
 
 def decode_line(line: bytes) -> LedgerEntry:
@@ -225,45 +203,9 @@ def decode_line(line: bytes) -> LedgerEntry:
 
     Raises:
         FormatError: It is no entry, or was changed after it was written.
-        LedgerError: A newer slipway wrote it.
+        ChainedLinesError: A newer slipway wrote it.
     """
-    document = parse_json(line) if line.strip() else {}
-    version = document.get("format_version")
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise LedgerError(
-            f"{LEDGER} has a line of format_version {version}; this slipway reads up "
-            f"to {FORMAT_VERSION}. Upgrade slipway."
-        )
-    match = _OWN_DIGEST.fullmatch(line)
-    if match is None:
-        raise FormatError("it is no entry: it does not end with its sha256.")
-    if hashlib.sha256(match[1] + b"}").hexdigest().encode() != match[2]:
-        raise FormatError("it was changed after it was written.")
-    fields = {name: value for name, value in document.items() if name != "sha256"}
+    fields = chained_lines.parse_line(line, LEDGER, FORMAT_VERSION)
     fields["from_version"] = fields.pop("from", None)
     fields["to_version"] = fields.pop("to", None)
     return decode(LedgerEntry, fields)
-
-
-def _write(path: Path, text: bytes) -> None:
-    """Appends in one call, so that a reader sees the line whole or torn at the end."""
-    is_new = not path.exists()
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    try:
-        written = os.write(handle, text)
-        if written != len(text):
-            raise OSError(f"only {written} of {len(text)} bytes fit on the disk")
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    if is_new:
-        sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes sure that a crash finds the folder's names as they are now."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,6 +13,7 @@ from pathlib import Path
 from serving.bundle.contract import read_contract
 from serving.bundle.errors import BundleRefusedError
 from serving.bundle.verify import require_ok
+from serving.chained_lines import sync_folder
 from serving.versions.change_lock import changing
 from serving.versions.errors import VersionsError
 from serving.versions.ledger import (
@@ -23,7 +24,6 @@ from serving.versions.ledger import (
     ServedChange,
     append_entry,
     read_ledger,
-    sync_folder,
 )
 from serving.versions.model_folder import (
     HELD,
@@ -137,7 +137,12 @@ def rollback(
 
 
 def record_push(
-    model_dir: Path, staged: Path, version: int, *, author: Author
+    model_dir: Path,
+    staged: Path,
+    version: int,
+    *,
+    author: Author,
+    is_held: bool = False,
 ) -> LedgerEntry:
     """Records a push and makes the new version visible: it is served from here on.
 
@@ -147,6 +152,8 @@ def record_push(
             same file system.
         version: What next_version gave before the bundle was sealed.
         author: Who pushes, and why.
+        is_held: Keep it back in held/ instead: what is served stays so, until somebody
+            promotes it.
 
     Raises:
         BundleRefusedError: The bundle has no readable contract or is another version.
@@ -160,13 +167,13 @@ def record_push(
                 f"is {free}. Nothing was pushed: run again."
             )
         change = ServedChange(
-            action="push",
+            action="hold" if is_held else "push",
             from_version=served_version(model_dir),
             to_version=version,
             bundle_digest=_digest_of(staged, version),
         )
         entry = append_entry(model_dir, change, author)
-        _rename(staged, model_dir / str(version))
+        _rename(staged, (model_dir / HELD if is_held else model_dir) / str(version))
         return entry
 
 
@@ -177,7 +184,8 @@ def _switch(
     visible = list_versions(model_dir)
     served = max(visible, default=None)
     ledger = read_ledger(model_dir)
-    if target == served and (ledger.last is None or ledger.last.to_version == target):
+    last = ledger.last_change
+    if target == served and (last is None or last.to_version == target):
         return Switch(from_version=served, to_version=target)
     moves = plan_moves(visible, target)
     for move in moves:

@@ -115,11 +115,7 @@ def _facts(model_dir: Path, version: int, place: Place, ledger: Ledger) -> Versi
         sealed = read_contract(path)
     except BundleRefusedError as error:
         problem = error.reason
-    entries = [
-        entry
-        for entry in ledger.entries
-        if version in (entry.from_version, entry.to_version)
-    ]
+    entries = [entry for entry in ledger.entries if version in _moved(entry)]
     return VersionFacts(
         version=version,
         place=place,
@@ -128,6 +124,13 @@ def _facts(model_dir: Path, version: int, place: Place, ledger: Ledger) -> Versi
         problem=problem,
         last_entry=entries[-1] if entries else None,
     )
+
+
+def _moved(entry: LedgerEntry) -> tuple[int | None, ...]:
+    """Returns the versions that an entry is about."""
+    if entry.action == "hold":
+        return (entry.to_version,)
+    return (entry.from_version, entry.to_version)
 
 
 def _notes(
@@ -142,7 +145,7 @@ def _notes(
             f"the last line of {LEDGER} was cut off while it was written; nothing had "
             "moved for it, and the next change sets it aside."
         )
-    last = ledger.last
+    last = ledger.last_change
     if last and last.to_version != served:
         if is_changing(model_dir):
             yield f"a {last.action} of version {last.to_version} is going on."

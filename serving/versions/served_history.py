@@ -2,7 +2,8 @@
 
 The history works as undo does. A push or a promotion puts a version on top; a rollback
 takes versions off until its target is on top, so what was rolled back from, or past,
-is never rolled back to.
+is never rolled back to. A candidate that was pushed as held was not served, which the
+next entry, or the folder, says: as of a change that was cut short.
 """
 
 from collections.abc import Sequence

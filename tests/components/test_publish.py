@@ -171,3 +171,17 @@ def test_what_a_killed_push_left_is_removed_later(model, tmp_path, assemble):
     publish(model, base, assemble, AUTHOR)
 
     assert [entry.name for entry in base.glob(".pushing-*")] == [".pushing-1-new"]
+
+
+def test_candidate_is_published_in_held_and_only_once(model, tmp_path, assemble):
+    base = tmp_path / "base"
+    publish(model, base, assemble, AUTHOR)
+    (model / "saved_model.pb").write_bytes(b"another graph")
+    held = publish(model, base, assemble, AUTHOR, is_held=True)
+    again = publish(model, base, assemble, AUTHOR, is_held=True)
+
+    assert (held.version, held.path, held.is_new) == (2, base / "held" / "2", True)
+    assert list_versions(base) == [1]
+    assert read_contract(held.path).contract.model.version == 2
+    assert (again.is_new, again.path) == (False, held.path)
+    assert "it is held back; slipway promote 2 serves it" in again.reason

@@ -49,7 +49,8 @@ def test_wrong_setting_ends_with_exit_code_2_and_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err == (
         "slipway: unknown setting sed; known settings are name, work_dir, seed, "
         "min_free_disk_gib, run, beam, metadata, cluster, data, validation, transform, "
-        "train, tune, evaluation, deployment. Did you mean 'seed'?\n"
+        "train, tune, evaluation, deployment, monitoring, retraining. "
+        "Did you mean 'seed'?\n"
     )
 
 

@@ -137,7 +137,8 @@ def test_overrides_fill_sections_left_empty(tmp_path):
             (
                 "unknown setting dta; known settings are name, work_dir, seed, "
                 "min_free_disk_gib, run, beam, metadata, cluster, data, validation, "
-                "transform, train, tune, evaluation, deployment. Did you mean 'data'?"
+                "transform, train, tune, evaluation, deployment, monitoring, "
+                "retraining. Did you mean 'data'?"
             ),
         ),
         ({"name.x": "y"}, "unknown setting name.x."),

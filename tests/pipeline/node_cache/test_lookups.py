@@ -172,6 +172,7 @@ def test_published_model_is_found_with_what_the_pusher_would_say(look_up, push, 
         "version": 1,
         "pushed_destination": str(served / "1"),
         "bundle_digest": read_contract(served / "1").digest,
+        "is_held": 0,
         "reason": "version 1 is this model already",
     }
     assert why == "pusher did not run: version 1 is this model already."
@@ -196,7 +197,8 @@ def test_held_model_is_found_and_said_to_be_held(look_up, push, model, served):
 
     outputs, why = look_up()
 
-    assert outputs["pushed_model"][0].properties["version"] == 2
+    properties = outputs["pushed_model"][0].properties
+    assert (properties["version"], properties["is_held"]) == (2, 1)
     assert "version 2 is this model already, and it is held back" in why
 
 

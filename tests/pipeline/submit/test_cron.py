@@ -3,7 +3,12 @@
 import pytest
 
 from pipeline.settings_loader import ConfigError
-from pipeline.submit.cron import check_kubeflow_cron, check_vertex_cron
+from pipeline.submit.cron import (
+    check_cron,
+    check_kubeflow_cron,
+    check_vertex_cron,
+    expand_cron,
+)
 
 
 @pytest.mark.parametrize(
@@ -73,3 +78,21 @@ def test_five_fields_are_vertexs_with_a_zone_if_it_likes(text):
 def test_six_fields_are_not_vertexs():
     with pytest.raises(ConfigError, match=r"^--schedule is .* which has 6 fields"):
         check_vertex_cron("0 0 * * * *")
+
+
+def test_setting_of_five_fields_is_named():
+    check_cron("schedule", "*/5 0-6 * JAN,MAR MON-FRI")
+    with pytest.raises(ConfigError, match=r"^schedule is '0 24 \* \* \*'; its hour"):
+        check_cron("schedule", "0 24 * * *")
+
+
+def test_fields_expand_to_the_values_they_name():
+    found = expand_cron("*/20 1,3-5 10/10 JAN,MAR-MAY SUN,5-7")
+    assert found == (
+        {0, 20, 40},
+        {1, 3, 4, 5},
+        {10, 20, 30},
+        {1, 3, 4, 5},
+        {0, 5, 6},
+    )
+    assert expand_cron("* * ? * 0")[2] == set(range(1, 32))

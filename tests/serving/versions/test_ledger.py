@@ -9,11 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.versions import ledger as ledger_module
 from serving.versions.errors import LedgerError
 from serving.versions.ledger import (
     LEDGER,
-    TORN,
     Author,
     LedgerEntry,
     ServedChange,
@@ -24,6 +22,7 @@ from serving.versions.ledger import (
 )
 from serving.versions.served_history import served_before
 
+TORN = "ledger.torn"
 ADA = Author(who="ada@host", reason="because")
 
 
@@ -159,9 +158,9 @@ def test_torn_last_line_is_set_aside_and_the_next_entry_follows(model_dir, kept)
 
 
 def test_line_of_a_newer_format_is_refused(model_dir):
-    edit(model_dir, 2, b'"format_version": 1', b'"format_version": 2')
+    edit(model_dir, 2, b'"format_version": 1', b'"format_version": 3')
     with pytest.raises(
-        LedgerError, match=r"format_version 2; .* up to 1\. Upgrade"
+        LedgerError, match=r"format_version 3; .* up to 2\. Upgrade"
     ) as caught:
         read_ledger(model_dir)
     assert caught.value.exit_code == 2
@@ -169,9 +168,7 @@ def test_line_of_a_newer_format_is_refused(model_dir):
 
 def test_full_disk_is_an_error_and_leaves_a_torn_line(model_dir, monkeypatch):
     write = os.write
-    monkeypatch.setattr(
-        ledger_module.os, "write", lambda handle, text: write(handle, text[:20])
-    )
+    monkeypatch.setattr(os, "write", lambda handle, text: write(handle, text[:20]))
     with pytest.raises(LedgerError, match=r"only 20 of \d+ bytes .* Nothing was moved"):
         append_entry(model_dir, change("push", 1, 3), ADA)
     monkeypatch.undo()
