@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: flink flink-down flink-jars spark-jars test-flink help setup demo test soak lint format lock bench benchmark doctor tools clean clean-runs clean-all
+.PHONY: demo-loop soak-log flink flink-down flink-jars spark-jars test-flink help setup demo test soak lint format lock bench benchmark doctor tools clean clean-runs clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,11 +14,17 @@ setup: ## build .venv from the lock (nothing to do the second time)
 demo: setup ## train, check and push a model of 336,776 real flights
 	@.venv/bin/slipway run flights
 
+demo-loop: setup ## the year 2013 through log, monitor, retraining and rollout, faults planted
+	@$(PYTHON) -m benchmarks.year_replayed
+
 test: setup ## run every test
 	@$(PYTHON) -m pytest
 
 soak: setup ## 2 million requests with hot swaps against one server: memory flat, none fails
 	@$(PYTHON) -m benchmarks.soak
+
+soak-log: setup ## kill a server under load ten times; needs the demo: no logged row twice
+	@$(PYTHON) -m benchmarks.prediction_log_kills var/flights/models/flights/1 --kills 10
 
 flink: setup ## start a Flink cluster of this machine's own processes; needs Java and Maven
 	@$(PYTHON) -m pipeline.flink_cluster up
