@@ -45,6 +45,8 @@ LATER = frozenset(
         # Keras models dressed as scikit-learn estimators; a base class each.
         "keras._tf_keras.keras.wrappers",
         "keras.wrappers",
+        # Keras's galleries of pictures.
+        "matplotlib.pyplot",
     )
 )
 # Objects made, less those freed, before the collector looks at the young ones.
