@@ -10,16 +10,13 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from benchmarks.rollout_draws import drifting, error_of, log_loss_of, revenue_of
 from benchmarks.rollout_errors import (
     LEVEL,
     POWER,
     bounds_after_each_row,
-    drifting,
-    error_of,
-    log_loss_of,
     rails_broken,
     ramp,
-    revenue_of,
     share_decided,
     share_decided_naively,
     share_found,

@@ -11,6 +11,7 @@ from collections import defaultdict
 from contextlib import ExitStack
 
 import uvloop
+from prometheus_client.parser import text_string_to_metric_families
 
 from serving.rollout.plan import RolloutPlan, Step
 from serving.rollout.state import Arm, RolloutState
@@ -165,3 +166,23 @@ def prediction(answer):
     status, _, body = answer
     assert status == 200, body
     return json.loads(body)["predictions"][0]
+
+
+def metrics_of(router):
+    """Name and labels' values, rollout, arm and others, to a sample's value."""
+    text = router.ask("/metrics", None)[2].decode()
+    order = ("rollout", "arm", "kind", "le")
+    return {
+        (sample.name, *(sample.labels[n] for n in order if n in sample.labels)): (
+            sample.value
+        )
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def connected(router):
+    host, port = router.rest.split(":")
+    client = socket.create_connection((host, int(port)))
+    client.settimeout(10)
+    return client
