@@ -3,10 +3,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: demo-loop soak-log flink flink-down flink-jars spark-jars test-flink help setup demo test soak lint format lock bench benchmark doctor tools clean clean-runs clean-all
+.PHONY: test-flink-quick demo-loop soak-log flink flink-down flink-jars spark-jars test-flink help setup demo test soak lint format lock bench benchmark doctor tools clean clean-runs clean-all
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## build .venv from the lock (nothing to do the second time)
 	@bash .setup/setup.sh
@@ -41,6 +41,9 @@ spark-jars: setup ## get Beam's runner for Spark, for beam.engine: spark and its
 test-flink: setup ## the flights DAG on a Flink cluster, processes of it killed
 	-@$(PYTHON) -m pipeline.job_servers flink
 	@$(PYTHON) -m pytest -m flink
+
+test-flink-quick: setup ## its results on a Flink cluster, a TaskManager killed in Transform and in scoring
+	@$(PYTHON) -m pytest -m flink tests/e2e/test_flink_cluster.py -k "same or (killed and transform)"
 
 lint: setup ## ruff, mypy and import-linter
 	@$(PYTHON) -m ruff check .
