@@ -70,7 +70,7 @@ class Watching:
             since=midnight(since),
             label_delay=_LABEL_DELAY,
         )
-        outputs = Outputs(json=self.report_file, page=self._folder / "page.html")
+        outputs = Outputs(json=self.report_file)
         self._pass = MonitorPass(source, self._folder, outputs, self._alerts)
 
     def look(self) -> MonitorReport:

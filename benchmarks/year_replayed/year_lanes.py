@@ -84,7 +84,7 @@ def _faults(record: YearRecord) -> list[Mark]:
             first=fault.began,
             last=fault.began + _DAY,
             style="bad",
-            label=fault.name,
+            label=fault.name.partition(":")[0],
             about=f"{fault.name}: {fault.caught_by or 'not caught'}",
         )
         for fault in record.faults
