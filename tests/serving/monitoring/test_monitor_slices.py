@@ -12,6 +12,13 @@ from serving.monitoring.monitor_settings import (
     MonitorSettings,
 )
 from serving.monitoring.report_format import decode_report, encode_report
+from tests.serving.monitoring.hourly_rides import (
+    HOURLY,
+    REFERENCE,
+    alarm_ids,
+    monitored,
+    rides,
+)
 from tests.serving.monitoring.log_rows import (
     START,
     log_table,
@@ -20,30 +27,6 @@ from tests.serving.monitoring.log_rows import (
 )
 
 KEPT = Path(__file__).parents[1] / "bundles" / "v2"
-HOURLY = MonitorSettings(window="1h", history=0)
-CARRIERS = np.array(["UA", "B6", "EV", "DL"])
-
-
-def rides(num_rows, seed=0, shares=(0.4, 0.3, 0.2, 0.1)):
-    """Carriers, miles and a probability that goes by the carrier alone."""
-    generator = np.random.default_rng(seed)
-    places = generator.choice(4, num_rows, p=shares)
-    inputs = {
-        "carrier": CARRIERS[places].tolist(),
-        "miles": generator.gamma(4, 50, num_rows).tolist(),
-    }
-    return inputs, np.array([0.1, 0.2, 0.3, 0.6])[places]
-
-
-REFERENCE = reference_of(rides(20_000, seed=99)[0])
-
-
-def monitored(inputs, settings=HOURLY, **more):
-    return monitor_table(log_table(inputs, **more), REFERENCE, settings)
-
-
-def alarm_ids(window):
-    return [alarm.id for alarm in window.alarms]
 
 
 def sliced(drift_hour=None):
