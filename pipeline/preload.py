@@ -21,6 +21,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 from pipeline.put_off import PutOff
+from serving.collector_pause import collector_paused
 from serving.left_out import LeftOut, asked_first
 
 MODULES = (
@@ -60,14 +61,9 @@ def preload() -> None:
     Raises:
         ImportError: One of them cannot be imported.
     """
-    # Of all that imports make nothing is garbage; looking for it takes a tenth of them.
-    gc.disable()
-    try:
-        with asked_first(_Finder()):
-            for name in MODULES:
-                importlib.import_module(name)
-    finally:
-        gc.enable()
+    with collector_paused(), asked_first(_Finder()):
+        for name in MODULES:
+            importlib.import_module(name)
     sys.meta_path.insert(0, _NoNotebook())
     # The collector of a fork would write to, and so copy, every page it shares.
     gc.collect()

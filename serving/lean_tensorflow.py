@@ -10,7 +10,6 @@ The lines come from C++ before Python has a say: which optimizations were compil
 that there is no GPU. They say nothing about the model, and hide what does.
 """
 
-import gc
 import os
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
+from serving.collector_pause import collector_paused
 from serving.left_out import LeftOut, asked_first
 
 _STDERR = 2
@@ -37,25 +37,13 @@ def preload_tensorflow() -> None:
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _captured_stderr(), asked_first(_KerasLater()), _no_garbage():
+    with _captured_stderr(), asked_first(_KerasLater()), collector_paused():
         import tensorflow as tf
 
         tf.get_logger().setLevel("ERROR")
         # The first session looks for GPUs, and says once more that there is none.
         with tf.Graph().as_default():
             tf.compat.v1.Session().close()
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Imports make none; looking for it would take a tenth of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class _KerasLater(MetaPathFinder):
