@@ -156,6 +156,24 @@ def rounds_of(seconds, batched):
         count *= 4
 
 
+def batches_begun(batched):
+    """Returns how many batches have left the queue so far."""
+    text = batched.get("/monitoring/prometheus/metrics").body.decode()
+    return sum(
+        float(line.rsplit(" ", 1)[1])
+        for line in text.splitlines()
+        if "batching_session:queuing_latency_count" in line
+    )
+
+
+def wait_for_one_more_batch(batched, before):
+    """Returns once a batch runs: only then does the next request have to wait."""
+    end = time.monotonic() + TIMEOUT_S
+    while batches_begun(batched) == before:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
 def test_queue_is_bounded(batched):
     """shared_batch_scheduler_test.cc: a full queue refuses, and serves again later.
 
@@ -163,7 +181,10 @@ def test_queue_is_bounded(batched):
     the same: too much at a time, try again.
     """
     rounds = np.full(4, rounds_of(0.7, batched))
-    calls = [start(batched, "slow", rounds=rounds) for _ in range(8)]
+    before = batches_begun(batched)
+    calls = [start(batched, "slow", rounds=rounds)]
+    wait_for_one_more_batch(batched, before)
+    calls += [start(batched, "slow", rounds=rounds) for _ in range(7)]
     codes = [call.code() for call in calls]
     assert codes.count(grpc.StatusCode.OK) >= 2
     refused = set(codes) - {grpc.StatusCode.OK}
@@ -183,8 +204,11 @@ def test_full_queue_over_rest(batched):
     def ask():
         statuses.append(batched.post("/v1/models/probe:predict", body).status)
 
+    before = batches_begun(batched)
     threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
+    threads[0].start()
+    wait_for_one_more_batch(batched, before)
+    for thread in threads[1:]:
         thread.start()
     for thread in threads:
         thread.join()
