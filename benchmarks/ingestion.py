@@ -234,6 +234,11 @@ def main() -> int:
     if arguments.rival:
         run_rival(arguments.rival, arguments.data, arguments.output, arguments.wall)
         return 0
+    if not any(arguments.spans.glob("span-*/*.parquet")):
+        parser.error(
+            f"--spans is {str(arguments.spans)!r}, which has no span-*/*.parquet; "
+            "`slipway run flights` makes them in var/flights/spans."
+        )
     with tempfile.TemporaryDirectory() as scratch:
         num_rows = prepare(arguments.spans, Path(scratch))
         timings: dict[str, list[Timing]] = {rival: [] for rival in RIVALS}
