@@ -1,16 +1,20 @@
 """What the prediction log costs a server under full load.
 
-    python -m benchmarks.prediction_log BUNDLE [--seconds 5] [--rounds 5]
+    python -m benchmarks.prediction_log BUNDLE [--seconds 2] [--rounds 25]
 
-Two servers, one with the log and one without, stand beside each other; wrk (REST) or
-h2load (gRPC) loads one, then the other, in turns, the order changing every round: what
-the machine does meanwhile befalls both. 64 connections, one row a request, every
-request logged. Reported are the medians of the rounds and of their ratios, requests
-that failed, rows written, dropped and read back, and the log's size.
+One server whose log is switched off and on (switched_log_server) is loaded by wrk
+(REST) or h2load (gRPC), a turn without the log and one with it, the order changing
+every round: what the machine does meanwhile befalls both. 64 connections, one row a
+request, every request logged. Reported are the medians of the rounds, the geometric
+mean of their ratios with its 95 % interval (1.96 standard errors), requests that
+failed, rows written, dropped and read back, and the log's size.
 """
 
 import argparse
 import json
+import math
+import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -19,7 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import load_generators
+from benchmarks import load_generators, switched_log_server
 from benchmarks.load_generators import Load
 from benchmarks.serving import check_grpc
 from serving.bundle.contract import read_contract
@@ -30,8 +34,9 @@ from serving.server_check.server_process import ServerProcess
 _CONNECTIONS = 64
 _PREDICT = "/tensorflow.serving.PredictionService/Predict"
 _GRPC_REQUESTS_PER_S = 2000
-# What a load left in the log's queue is written before the other server's turn.
+# What a load left in the log's queue is written before the other's turn.
 _SETTLE_S = 1.0
+_WIDTH = 1.96
 
 
 @dataclass
@@ -58,8 +63,8 @@ def main() -> int:
     """Measures and prints; returns 1 where a request failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--flag", action="append", default=[], help="Of the server.")
     options = parser.parse_args()
     load_generators.check_installed()
@@ -79,47 +84,49 @@ def _measure(options: argparse.Namespace, folder: Path) -> tuple[Turns, Turns]:
     common = ("--model_name=m", f"--model_base_path={folder / 'm'}")
     log = (f"--prediction_log_dir={folder / 'log'}", *options.flag)
     bodies, message = single_bodies(bundle), grpc_message(bundle, "m")
-    with (
-        ServerProcess(common, log=folder / "off.log") as off,
-        ServerProcess((*common, *log), log=folder / "on.log") as on,
-    ):
-        for server in (off, on):
-            server.wait_until_available("m")
-        check_grpc(on.grpc_target, message)
+    flags = (*common, *log)
+    binary = _switched_server(folder / "server")
+    with ServerProcess(flags, log=folder / "out", binary=binary) as server:
+        server.wait_until_available("m")
+        check_grpc(server.grpc_target, message)
 
-        def rest_load(server: ServerProcess) -> Load:
+        def rest_load() -> Load:
             url = f"{server.rest_address}/v1/models/m:predict"
             return load_generators.wrk(
                 url, bodies, _CONNECTIONS, options.seconds, server.pid
             )
 
-        def grpc_load(server: ServerProcess) -> Load:
+        def grpc_load() -> Load:
             return load_generators.h2load(
                 server.grpc_target, _PREDICT, message, _CONNECTIONS,
                 int(_GRPC_REQUESTS_PER_S * options.seconds), server.pid,
             )  # fmt: skip
 
-        rest = _take_turns(options.rounds, (off, on), rest_load)
-        grpc = _take_turns(options.rounds, (off, on), grpc_load)
-        for line in on.metrics_text().splitlines():
+        rest = _take_turns(options.rounds, server.pid, rest_load)
+        grpc = _take_turns(options.rounds, server.pid, grpc_load)
+        for line in server.metrics_text().splitlines():
             if line.startswith("slipway_prediction_log"):
                 sys.stdout.write(f"{line}\n")
     return rest, grpc
 
 
-def _take_turns(
-    rounds: int,
-    servers: tuple[ServerProcess, ServerProcess],
-    load: Callable[[ServerProcess], Load],
-) -> Turns:
+def _switched_server(path: Path) -> str:
+    """Writes a program that starts a switched_log_server."""
+    module = switched_log_server.__name__
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} -m {module} "$@"\n')
+    path.chmod(0o700)
+    return str(path)
+
+
+def _take_turns(rounds: int, pid: int, load: Callable[[], Load]) -> Turns:
     turns = Turns()
-    off, on = servers
-    pairs = [(off, turns.off), (on, turns.on)]
-    load(off), load(on)  # what warms up is not counted
+    switches = [(signal.SIGUSR2, turns.off), (signal.SIGUSR1, turns.on)]
+    load()  # what warms up is not counted
     for number in range(rounds):
-        for server, found in pairs if number % 2 else reversed(pairs):
+        for switch, found in switches if number % 2 else reversed(switches):
             time.sleep(_SETTLE_S)
-            found.append(load(server))
+            os.kill(pid, switch)
+            found.append(load())
     return turns
 
 
@@ -163,10 +170,12 @@ def _print_turns(name: str, turns: Turns) -> None:
             f"p99 {median(loads, 'p99_ms'):.2f} ms  "
             f"{sum(load.failed for load in loads)} failed"
         )
-    ratios = turns.ratios
+    logs = [math.log(ratio) for ratio in turns.ratios]
+    mean, error = statistics.mean(logs), statistics.stdev(logs) / len(logs) ** 0.5
+    low, high = math.exp(mean - _WIDTH * error), math.exp(mean + _WIDTH * error)
     lines.append(
-        f"  throughput with the log: {statistics.median(ratios):.3f} of that without "
-        f"(rounds {min(ratios):.3f} to {max(ratios):.3f})"
+        f"  throughput with the log: {math.exp(mean):.3f} of that without "
+        f"({low:.3f} to {high:.3f}; {len(logs)} rounds)"
     )
     sys.stdout.write("\n".join([*lines, ""]))
 

@@ -1,13 +1,10 @@
-r"""Packed rows whose text is one run of bytes instead of an object a value.
+r"""Rows whose text is one run of bytes instead of an object a value (joined_text).
 
-    text block   [rows, 2] object        b"UA", b"JFK", b"B6", b"BOS"
-    compact      one bytes object        b"UA\0JFK\0B6\0BOS"
-
-A log that kept the objects would hold a kilobyte a row, scattered over memory, for as
-long as the row waits, and whoever answers requests would find its caches cold. Joining
-them costs a fifth of a microsecond a row. Text that holds NUL itself stays as it is.
+text block   [rows, 2] object        b"UA", b"JFK", b"B6", b"BOS"
+compact      one bytes object        b"UA\0JFK\0B6\0BOS"
 """
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from serving.prediction_log.joined_text import binary_array, joined, parted
 from serving.server.packed_rows import PackedRows, RowLayout
 
-_NUL = b"\0"
 Block = npt.NDArray[Any] | bytes
 """[rows, inputs of the block], or its joined text."""
 
@@ -45,7 +42,7 @@ class CompactRows(Mapping[str, npt.NDArray[Any]]):
         if isinstance(block, bytes):
             width = len(self.layout.blocks[number])
             values = np.empty(self.num_rows, object)
-            values[:] = block.split(_NUL)[column::width]
+            values[:] = parted(block)[column::width]
             return values
         return block[:, column]
 
@@ -61,12 +58,32 @@ def compacted(rows: PackedRows) -> CompactRows:
     blocks: list[Block] = []
     for block in rows.blocks:
         if block.dtype.kind == "O" and block.size:
-            joined = _NUL.join(block.ravel().tolist())
-            is_plain = joined.count(_NUL) == block.size - 1
-            blocks.append(joined if is_plain else block)
+            run = joined(block.ravel().tolist())
+            blocks.append(block if run is None else run)
         else:
             blocks.append(block)
     return CompactRows(rows.layout, blocks, rows.num_rows)
+
+
+def compacted_columns(
+    columns: Mapping[str, npt.NDArray[Any]],
+) -> Mapping[str, npt.NDArray[Any]]:
+    """Returns columns without an object a value, where each holds one value a row.
+
+    Args:
+        columns: Name to array [rows, …], numbers or object of bytes.
+    """
+    if not columns or any(values.ndim != 1 for values in columns.values()):
+        return columns
+    layout = _layout(tuple((name, values.dtype) for name, values in columns.items()))
+    blocks = [values[:, np.newaxis] for values in columns.values()]
+    return compacted(PackedRows(layout, blocks))
+
+
+@functools.lru_cache(maxsize=256)
+def _layout(columns: tuple[tuple[str, np.dtype[Any]], ...]) -> RowLayout:
+    # Rows can be put together only if their layout is one object.
+    return RowLayout([(name,) for name, _ in columns], [dtype for _, dtype in columns])
 
 
 def merged_compact(parts: Sequence[CompactRows]) -> dict[str, Any]:
@@ -80,10 +97,10 @@ def merged_compact(parts: Sequence[CompactRows]) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for number, names in enumerate(layout.blocks):
         held = [part.blocks[number] for part in parts]
-        joined = [block for block in held if isinstance(block, bytes)]
-        if len(joined) == len(held):
-            columns.update(_text_columns(joined, names))
-        elif joined:
+        runs = [block for block in held if isinstance(block, bytes)]
+        if len(runs) == len(held):
+            columns.update(_text_columns(runs, names))
+        elif runs:
             for name in names:
                 columns[name] = np.concatenate([part[name] for part in parts])
         else:
@@ -92,14 +109,9 @@ def merged_compact(parts: Sequence[CompactRows]) -> dict[str, Any]:
     return columns
 
 
-def _text_columns(joined: Sequence[bytes], names: Sequence[str]) -> dict[str, Any]:
-    content = np.frombuffer(_NUL.join([*joined, b""]), np.uint8)
-    ends = np.flatnonzero(content == 0)
-    offsets = np.concatenate([[0], ends - np.arange(len(ends))]).astype(np.int32)
-    values = pa.Array.from_buffers(
-        pa.binary(),
-        len(ends),
-        [None, pa.py_buffer(offsets), pa.py_buffer(content[content != 0])],
-    )
-    rows = np.arange(0, len(ends), len(names))
+def _text_columns(runs: Sequence[bytes], names: Sequence[str]) -> dict[str, Any]:
+    values = binary_array(runs)
+    if len(names) == 1:
+        return {names[0]: values}
+    rows = np.arange(0, len(values), len(names))
     return {name: values.take(pa.array(rows + n)) for n, name in enumerate(names)}

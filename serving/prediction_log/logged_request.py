@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from serving.bundle.contract import Contract
@@ -110,7 +111,7 @@ class LoggedBatch:
     rows: Rows | Callable[[], Rows]
     answered_us: int
     request_ids: Sequence[str]
-    latencies_s: Sequence[float]
+    latencies_s: Sequence[float] | npt.NDArray[np.float64]
     first_rows: Sequence[int]
     sizes: Sequence[int]
     facts: Sequence[ClientFacts] = field(default=())

@@ -1,8 +1,7 @@
 """Which requests a share of all means: always the same ones.
 
 A request is in the share where a hash of its id, as a number from 0 to 1, lies below
-it: so every log samples the same requests, and a larger share holds a smaller one. The
-salt keeps one purpose's sample apart from another's.
+it: so every log samples the same requests, and a larger share holds a smaller one.
 """
 
 import dataclasses
@@ -10,16 +9,15 @@ import hashlib
 
 from serving.prediction_log.logged_request import LoggedBatch
 
-LOGGED = b"logged:"
-TRANSFORMED = b"transformed:"
+_SALT = b"logged:"
 _HASH_BYTES = 8
 
 
-def is_in_share(request_id: str, share: float, salt: bytes) -> bool:
+def is_in_share(request_id: str, share: float) -> bool:
     """Tells whether a request belongs to a share, 0 to 1."""
     if share >= 1:
         return True
-    digest = hashlib.sha256(salt + request_id.encode(errors="replace")).digest()
+    digest = hashlib.sha256(_SALT + request_id.encode(errors="replace")).digest()
     place = int.from_bytes(digest[:_HASH_BYTES], "big")
     return place < share * float(1 << 8 * _HASH_BYTES)
 
@@ -31,7 +29,7 @@ def sample_of(batch: LoggedBatch, share: float) -> LoggedBatch:
     kept = [
         place
         for place, request_id in enumerate(batch.request_ids)
-        if is_in_share(request_id, share, LOGGED)
+        if is_in_share(request_id, share)
     ]
     return dataclasses.replace(
         batch,

@@ -1,5 +1,8 @@
 """The features as the network sees them, for a share of the requests.
 
+Which requests is drawn at random: a hash of every id would cost more than all the rest
+of writing a row.
+
 The writer's own thread runs `transform_features` in the session that serves: what a
 request waits for is not touched. A masked input is missing there, as it is in the log:
 a transformed feature that is made of it and of others tells nothing of it, and
@@ -17,10 +20,10 @@ from serving.prediction_log.example_rows import examples_of
 from serving.prediction_log.log_schema import LogSchema
 from serving.prediction_log.logged_request import Columns, LoggedModel
 from serving.prediction_log.merged_requests import MergedRequests
-from serving.prediction_log.sampling import TRANSFORMED, is_in_share
 
 _LOG = logging.getLogger(__name__)
 _ROWS_A_CALL = 256
+_RANDOM = np.random.default_rng()
 
 
 def transformed_rows(
@@ -68,7 +71,5 @@ def transformed_rows(
 def _chosen(requests: MergedRequests, share: float) -> npt.NDArray[np.int64]:
     if share <= 0:
         return np.empty(0, np.int64)
-    is_chosen = np.array(
-        [is_in_share(name, share, TRANSFORMED) for name in requests.request_ids]
-    )
+    is_chosen = _RANDOM.random(len(requests.request_ids)) < share
     return np.flatnonzero(requests.repeated(is_chosen))

@@ -17,7 +17,7 @@ from serving.prediction_log.logged_request import (
     LoggedBatch,
     LoggedRequest,
 )
-from serving.prediction_log.sampling import LOGGED, is_in_share
+from serving.prediction_log.sampling import is_in_share
 from serving.router.answered_prediction import AnsweredPrediction
 from serving.router.logged_rows import (
     PredictedRows,
@@ -93,7 +93,7 @@ class PredictionRecorder:
 
     def offer(self, answered: AnsweredPrediction) -> bool:
         """Takes a prediction; False: it is not in the log's share, or is dropped."""
-        if not is_in_share(answered.request_id, self._share, LOGGED):
+        if not is_in_share(answered.request_id, self._share):
             return False
         size = _size(answered)
         with self._lock:

@@ -44,3 +44,14 @@ def example_input(message, *values):
         example = message.input.example_list.examples.add()
         example.features.feature["x"].float_list.value.append(value)
     return message
+
+
+def row_request(model, values, dtypes):
+    """Returns a PredictRequest of one row; `dtypes` is input name to TensorFlow's."""
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = model
+    for (name, dtype), given in zip(dtypes.items(), values, strict=True):
+        missing = b"" if dtype == tf.string else np.nan
+        value = missing if given is None else given
+        request.inputs[name].CopyFrom(tf.make_tensor_proto([value], dtype))
+    return request

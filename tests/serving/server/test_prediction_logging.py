@@ -214,23 +214,32 @@ def test_transformed_features_are_those_of_the_graph(rides, start_log, rows_of, 
             assert row["transformed"][name] == pytest.approx(expected, abs=1e-6), name
 
 
+def check_golden(by_id, places, golden):
+    """Checks that each request's row is the golden one of its place."""
+    label = golden.outputs.index("label")
+    for name, place in places.items():
+        inputs, outputs = by_id[name]["inputs"], by_id[name]["outputs"]
+        assert inputs["carrier"] == golden.rows[place].raw[2]
+        miles = golden.rows[place].raw[0]
+        assert inputs["miles"] == (None if miles is None else np.float32(miles))
+        assert outputs["label"] == golden.rows[place].outputs[label]
+
+
 def test_a_grpc_call_with_what_its_client_said(
     rides, start_log, rows_of, golden, free_port, runtime
 ):
     import grpc
     import tensorflow as tf
-    from tensorflow_serving.apis import predict_pb2
 
     from serving.server.grpc_server import GrpcOptions, GrpcServer
-    from tests.serving.server.grpc_client import Client
+    from tests.serving.server.grpc_client import Client, row_request
 
     log = start_log()
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = "rides"
-    miles, month, carrier = golden.rows[0].raw
-    for name, value in (("miles", miles), ("month", month), ("carrier", carrier)):
-        dtype = tf.string if name == "carrier" else tf.float32
-        request.inputs[name].CopyFrom(tf.make_tensor_proto([value], dtype))
+    kinds = {"miles": tf.float32, "month": tf.float32, "carrier": tf.string}
+    requests = [
+        row_request("rides", golden.rows[n % len(golden.rows)].raw, kinds)
+        for n in range(70)
+    ]
     metadata = (
         ("x-request-id", "mine"),
         ("x-slipway-key", "k1"),
@@ -246,23 +255,27 @@ def test_a_grpc_call_with_what_its_client_said(
         async with grpc.aio.insecure_channel(f"127.0.0.1:{free_port}") as channel:
             client = Client(channel)
             calls = [
-                client.call(client.prediction, "Predict", request, metadata=metadata)
-                for _ in range(1)
-            ]
-            calls += [
-                client.call(client.prediction, "Predict", request) for _ in range(5)
+                client.call(
+                    client.prediction,
+                    "Predict",
+                    request,
+                    metadata=metadata if not n else (("x-request-id", f"r{n}"),),
+                )
+                for n, request in enumerate(requests)
             ]
             await asyncio.gather(*calls)
         await server.stop(5)
 
     asyncio.run(talk())
     found = rows_of(log)
-    assert len(found) == 6
-    (mine,) = [row for row in found if row["request_id"] == "mine"]
+    assert len(found) == 70
+    by_id = {row["request_id"]: row for row in found}
+    mine = by_id["mine"]
     assert mine["key"] == "k1"
     assert mine["event_time"] == datetime(2013, 1, 1, tzinfo=UTC)
-    assert {row["inputs"]["carrier"] for row in found} == {carrier}
-    assert len({row["request_id"] for row in found}) == 6
+    places = {"mine": 0, **{f"r{n}": n % len(golden.rows) for n in range(1, 70)}}
+    check_golden(by_id, places, golden)
+    assert all(row["key"] is None for name, row in by_id.items() if name != "mine")
 
 
 def test_the_log_keeps_no_version_alive(rides, start_log, golden):
