@@ -11,7 +11,7 @@ import grpc
 from serving.prediction_log.log_writer import PredictionLogWriter
 from serving.router.arm_links import ArmLinks
 from serving.router.arm_probe import ArmProbe
-from serving.router.client_connection import ClientConnection
+from serving.router.client_connection import RouterConnection
 from serving.router.client_pool import ClientPool
 from serving.router.counts_file import CountsFile
 from serving.router.errors import RouterError
@@ -145,7 +145,7 @@ class RouterApplication:
         flags = self._flags
         try:
             self._listener = await asyncio.get_running_loop().create_server(
-                lambda: ClientConnection(self._pool),
+                lambda: RouterConnection(self._pool),
                 flags.bind_address,
                 flags.rest_port,
                 backlog=_BACKLOG,

@@ -1,100 +1,23 @@
-"""All client connections: what they share, and the clock that ends stale ones."""
+"""All client connections of a router, and what answers them."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
-from serving.router.client_limits import ClientLimits
+from serving.http1.connection_pool import ConnectionPool
+from serving.http1.limits import ConnectionLimits
 from serving.router.http_message import ProxyAnswer, ProxyRequest
 
 Handler = Callable[[ProxyRequest], Awaitable[ProxyAnswer]]
 """Answers a request; raises nothing but CancelledError, when the client hangs up."""
 
-_SWEEP_S = 0.5
-_DRAIN_SWEEP_S = 0.02
-_IDLE_GRACE_S = 0.3
-"""A silent connection is left that long while draining; its client may be sending."""
 
-
-class PooledClient(Protocol):
-    """What the pool asks of a connection."""
-
-    def sweep(self, now_s: float) -> None:
-        """Ends it where it has been waiting for too long."""
-
-    def end_if_idle(self, now_s: float, idle_s: float) -> None:
-        """Closes it where it has been silent that long between requests."""
-
-    def abort(self) -> None:
-        """Ends it at once."""
-
-
-class ClientPool:
+class ClientPool(ConnectionPool):
     """The connections of one router.
 
     Attributes:
         handler: Answers requests.
-        limits: For all of them.
-        is_draining: Whether every answer is to be its connection's last.
     """
 
-    def __init__(self, handler: Handler, limits: ClientLimits) -> None:
+    def __init__(self, handler: Handler, limits: ConnectionLimits) -> None:
         """Starts empty."""
+        super().__init__(limits)
         self.handler = handler
-        self.limits = limits
-        self.is_draining = False
-        self._clients: set[PooledClient] = set()
-        self._held_bytes = 0
-        self._sweeper: asyncio.TimerHandle | None = None
-
-    def start(self) -> None:
-        """Starts the clock, in the running loop."""
-        self._loop = asyncio.get_running_loop()
-        self._sweep()
-
-    def add(self, client: PooledClient) -> bool:
-        """Counts a connection in; False: there are too many."""
-        if len(self._clients) >= self.limits.max_connections:
-            return False
-        self._clients.add(client)
-        return True
-
-    def remove(self, client: PooledClient) -> None:
-        """Counts a connection out."""
-        self._clients.discard(client)
-
-    def hold(self, count: int) -> bool:
-        """Counts bytes of bodies in; False: they would be too many."""
-        if self._held_bytes + count > self.limits.max_held_bytes:
-            return False
-        self._held_bytes += count
-        return True
-
-    def release(self, count: int) -> None:
-        """Counts bytes of bodies out."""
-        self._held_bytes -= count
-
-    async def drain(self, drain_s: float) -> None:
-        """Ends every connection after what it has sent is answered.
-
-        Args:
-            drain_s: After it whatever is left is cut off.
-        """
-        self.is_draining = True
-        deadline_s = self._loop.time() + drain_s
-        while self._clients and self._loop.time() < deadline_s:
-            now_s = self._loop.time()
-            for client in list(self._clients):
-                client.end_if_idle(now_s, min(_IDLE_GRACE_S, drain_s / 2))
-            await asyncio.sleep(_DRAIN_SWEEP_S)
-        for client in list(self._clients):
-            client.abort()
-        await asyncio.sleep(0)
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-
-    def _sweep(self) -> None:
-        now_s = self._loop.time()
-        for client in list(self._clients):
-            client.sweep(now_s)
-        self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from serving.router.client_limits import ClientLimits
+from serving.http1.limits import ConnectionLimits
 from serving.router.errors import RouterError
 from serving.router.upstream import UpstreamOptions
 
@@ -38,7 +38,7 @@ class RouterOptions:
     tolerance: float = 1e-5
     sets_variant: bool = True
     probe_s: float = 5.0
-    limits: ClientLimits = field(default_factory=ClientLimits)
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     upstream: UpstreamOptions = field(default_factory=UpstreamOptions)
 
     def __post_init__(self) -> None:

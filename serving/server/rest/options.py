@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from serving.http1.limits import ConnectionLimits
 from serving.server.core import Servable
 from serving.server.rest.http_message import AnsweredRequest
 
@@ -21,22 +22,14 @@ def _no_null(servable: Servable, signature: str) -> Collection[str]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RestOptions:
+class RestOptions(ConnectionLimits):
     """How a RestServer behaves; every default suits a server behind a load balancer.
 
     Attributes:
         timeout_s: From the whole request to its answer; then 504. TF Serving's
             --rest_api_timeout_in_ms.
-        read_timeout_s: From a request's first byte to its last; then 408.
-        keep_alive_s: How long a connection may stay silent between requests.
-        write_timeout_s: How long a client may leave an answer unread.
-        max_connections: One more gets 503 and is closed.
-        max_head_bytes: Of request line and headers; more: 431.
         max_body_bytes: Of a body as sent, and again after gzip; more: 413.
-        max_held_bytes: Of all bodies in memory together; more: 503.
         max_instances: Rows or examples of one request; more: 400.
-        max_pipelined: Requests of one connection that may wait; the client's next
-            bytes are not read until there is room.
         metrics_path: Where metrics_page is shown; None: nowhere.
         checks_methods: Whether a signature's method_name must be the call's; TF
             Serving's --enable_signature_method_name_check.
@@ -50,15 +43,7 @@ class RestOptions:
     """
 
     timeout_s: float = 30.0
-    read_timeout_s: float = 60.0
-    keep_alive_s: float = 75.0
-    write_timeout_s: float = 60.0
-    max_connections: int = 4096
-    max_head_bytes: int = 64 << 10
-    max_body_bytes: int = 64 << 20
-    max_held_bytes: int = 1 << 30
     max_instances: int = 100_000
-    max_pipelined: int = 32
     metrics_path: str | None = None
     checks_methods: bool = False
     has_cors: bool = False

@@ -5,7 +5,7 @@ import socket
 
 from serving.server.core import Backend
 from serving.server.rest.connection import Connection
-from serving.server.rest.connection_pool import ConnectionPool
+from serving.server.rest.connection_pool import RestPool
 from serving.server.rest.endpoints import Endpoints
 from serving.server.rest.options import RestOptions
 
@@ -28,7 +28,7 @@ class RestServer:
     def __init__(self, backend: Backend, options: RestOptions) -> None:
         """Builds it; nothing listens yet."""
         self._options = options
-        self._pool = ConnectionPool(Endpoints(backend, options), options)
+        self._pool = RestPool(Endpoints(backend, options), options)
         self._listener: asyncio.Server | None = None
 
     @property

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from serving.router.client_limits import ClientLimits
+from serving.http1.limits import ConnectionLimits
 from tests.serving.router.running_router import (
     PREDICT,
     RunningRouter,
@@ -50,7 +50,7 @@ def test_what_is_too_large_or_no_http_is_refused_by_the_router(
     tmp_path, stable, candidate, request_bytes, status
 ):
     start_rollout(tmp_path, stable, candidate)
-    limits = ClientLimits(max_body_bytes=400, max_head_bytes=2000)
+    limits = ConnectionLimits(max_body_bytes=400, max_head_bytes=2000)
     with RunningRouter(tmp_path, limits=limits) as router:
         with connected(router) as client:
             client.sendall(request_bytes)
@@ -63,7 +63,7 @@ def test_more_bodies_than_the_router_may_hold_are_refused_and_let_go(
     tmp_path, stable, candidate, eventually
 ):
     start_rollout(tmp_path, stable, candidate)
-    limits = ClientLimits(max_held_bytes=1000)
+    limits = ConnectionLimits(max_held_bytes=1000)
     head = b"POST /v1/models/m:predict HTTP/1.1\r\nContent-Length: 900\r\n\r\n"
     with RunningRouter(tmp_path, limits=limits) as router:
         with connected(router) as first:

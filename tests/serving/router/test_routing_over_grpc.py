@@ -137,10 +137,10 @@ def test_answers_without_outputs_are_counted(
 def test_a_message_longer_than_the_limit_is_refused_by_the_router(
     tmp_path, stable, candidate
 ):
-    from serving.router.client_limits import ClientLimits
+    from serving.http1.limits import ConnectionLimits
 
     start_rollout(tmp_path, stable, candidate)
-    limits = ClientLimits(max_body_bytes=1000)
+    limits = ConnectionLimits(max_body_bytes=1000)
     with RunningRouter(tmp_path, limits=limits) as router, calling(router) as call:
         code, _ = call(request=predict_request(size=2000))
     assert code is Code.RESOURCE_EXHAUSTED

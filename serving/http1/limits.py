@@ -1,11 +1,11 @@
-"""What clients may ask of the router's REST side."""
+"""What clients may ask of a connection."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ClientLimits:
-    """How a client connection behaves; the same as the server's own.
+class ConnectionLimits:
+    """How a client connection behaves.
 
     Attributes:
         read_timeout_s: From a request's first byte to its last; then 408.
@@ -15,7 +15,8 @@ class ClientLimits:
         max_head_bytes: Of request line and headers; more: 431.
         max_body_bytes: Of a body as sent; more: 413.
         max_held_bytes: Of all bodies in memory together; more: 503.
-        max_pipelined: Requests of one connection that may wait.
+        max_pipelined: Requests of one connection that may wait; the client's next
+            bytes are not read until there is room.
     """
 
     read_timeout_s: float = 60.0
