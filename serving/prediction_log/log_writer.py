@@ -29,7 +29,7 @@ from serving.prediction_log.retention import remove_old_files
 
 _LOG = logging.getLogger(__name__)
 _TICK_S = 0.25
-_CHUNK_ROWS = 8192
+_CHUNK_ROWS = 16_384
 """Rows that are made columns of at once: enough for a row group, and some milliseconds'
 work."""
 _SWEEP_S = 3600.0

@@ -1,7 +1,7 @@
 """Makes one Arrow record batch of many requests.
 
-Between two columns the thread sleeps for a moment: whoever answers requests in another
-thread gets Python's lock within a fraction of a millisecond, and not after all columns.
+After every half millisecond of work the thread sleeps for a moment: whoever answers
+requests in another thread gets Python's lock soon, and not after all columns.
 """
 
 import time
@@ -20,6 +20,20 @@ from serving.prediction_log.merged_rows import ReadBatch, merged, picked
 from serving.prediction_log.transformed_rows import transformed_rows
 
 _PAUSE_S = 0.0001
+_WORK_S = 0.0005
+
+
+class _Breaks:
+    """The moments in which others may go on."""
+
+    def __init__(self) -> None:
+        self._since_s = time.perf_counter()
+
+    def take(self) -> None:
+        """Sleeps, if the last time is long enough ago."""
+        if time.perf_counter() - self._since_s >= _WORK_S:
+            time.sleep(_PAUSE_S)
+            self._since_s = time.perf_counter()
 
 
 def record_batch(
@@ -43,19 +57,20 @@ def record_batch(
             type.
     """
     model = parts[0].batch.model
+    breaks = _Breaks()
     requests = merged_requests(parts)
     rows = len(requests.row)
     inputs = _taken(_inputs(parts), requests.places)
     outputs = _taken(merged([part.outputs for part in parts]), requests.places)
-    time.sleep(_PAUSE_S)
+    breaks.take()
     columns = {
         **requests.columns(),
         "model": constant(model.name, rows),
         "version": pa.array(np.full(rows, model.version, np.int64)),
         "bundle_digest": constant(model.bundle_digest, rows),
         "signature": constant(parts[0].batch.signature, rows),
-        "inputs": _struct(inputs, schema.inputs, rows, maker),
-        "outputs": _struct(outputs, schema.outputs, rows, maker),
+        "inputs": _struct(inputs, schema.inputs, rows, maker, breaks),
+        "outputs": _struct(outputs, schema.outputs, rows, maker, breaks),
     }
     if schema.transformed:
         columns["transformed"] = _transformed(
@@ -91,7 +106,11 @@ def _taken(
 
 
 def _struct(
-    columns: Mapping[str, Any], fields: Mapping[str, Any], rows: int, maker: ColumnMaker
+    columns: Mapping[str, Any],
+    fields: Mapping[str, Any],
+    rows: int,
+    maker: ColumnMaker,
+    breaks: _Breaks,
 ) -> Any:
     arrays = []
     for name, kind in fields.items():
@@ -99,7 +118,7 @@ def _struct(
         arrays.append(
             pa.nulls(rows, kind) if held is None else maker.column(held, kind)
         )
-        time.sleep(_PAUSE_S)
+        breaks.take()
     return _struct_of(arrays, fields, rows)
 
 
@@ -126,7 +145,7 @@ def _transformed(
     )
     if not found:
         return pa.nulls(rows, kind)
-    made = _struct(found, schema.transformed, len(chosen), maker)
+    made = _struct(found, schema.transformed, len(chosen), maker, _Breaks())
     places = np.full(rows, -1)
     places[chosen] = np.arange(len(chosen))
     return made.take(pa.array(places, mask=places < 0))
