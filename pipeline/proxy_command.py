@@ -8,6 +8,7 @@ import typer
 
 from pipeline.router_command import (
     BindAddress,
+    Drain,
     GrpcPort,
     LogShare,
     ModelDir,
@@ -37,6 +38,7 @@ def proxy(  # noqa: PLR0913, PLR0917 - a command's options are its interface
     bind_address: BindAddress = "127.0.0.1",
     router_id: RouterId = None,
     timeout: Timeout = 30.0,
+    drain: Drain = 20.0,
     log_share: LogShare = 1.0,
     model_dir: ModelDir = None,
 ) -> None:
@@ -61,6 +63,7 @@ def proxy(  # noqa: PLR0913, PLR0917 - a command's options are its interface
         bind_address=bind_address,
         rest_port=rest_port,
         grpc_port=grpc_port if upstream_grpc else 0,
+        drain_s=drain,
         log=log_config(log, log_share),
         model_dir=model_dir,
     )

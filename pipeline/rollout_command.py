@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.author_name import author_name
+
 if TYPE_CHECKING:
     from serving.rollout.control import Look
 
@@ -263,8 +265,9 @@ def stop(
     pipeline: PipelineArgument = "flights",
     state: StateOption = None,
     by: Annotated[
-        str, typer.Option("--by", metavar="WHO", help="Who asks, for the events.")
-    ] = "slipway rollout stop",
+        str | None,
+        typer.Option(metavar="WHO", help="Who asks, for the events; you if left out."),
+    ] = None,
 ) -> None:
     """Gives all requests back to the stable arm; routers follow within a second.
 
@@ -272,9 +275,8 @@ def stop(
     """
     from serving.rollout import control
 
-    stopped = control.stop(
-        _state_dir(pipeline, state), datetime.now(UTC), reason=reason, who=by
-    )
+    folder, who = _state_dir(pipeline, state), by or author_name()
+    stopped = control.stop(folder, datetime.now(UTC), reason=reason, who=who)
     typer.echo(f"stopped {stopped.id}: the stable arm gets all requests.")
 
 

@@ -24,6 +24,12 @@ RouterId = Annotated[
 Timeout = Annotated[
     float, typer.Option(metavar="SECONDS", help="For a whole request, then 504.")
 ]
+Drain = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS", help="For requests that run when it is told to end."
+    ),
+]
 LogShare = Annotated[
     float, typer.Option(help="Share of the requests that are logged, 0 to 1.")
 ]
@@ -82,6 +88,7 @@ def router(  # noqa: PLR0913, PLR0917 - a command's options are its interface
             "relative."
         ),
     ] = 1e-5,
+    drain: Drain = 20.0,
     log: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write the prediction log there."),
@@ -115,6 +122,7 @@ def router(  # noqa: PLR0913, PLR0917 - a command's options are its interface
         bind_address=bind_address,
         rest_port=rest_port,
         grpc_port=grpc_port,
+        drain_s=drain,
         log=log_config(log, log_share) if log else None,
         model_dir=model_dir,
     )

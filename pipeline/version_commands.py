@@ -1,14 +1,13 @@
 """The commands that say and change what is served: promote, rollback, versions."""
 
-import getpass
 import json
-import os
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from pipeline.author_name import author_name
 
 if TYPE_CHECKING:
     from serving.versions.promotion import Switch
@@ -63,7 +62,7 @@ def promote(
     from serving.versions.ledger import Author
 
     model_dir = find_model_dir(pipeline, model_base_path, model)
-    author = Author(who=by or _who(), reason=reason)
+    author = Author(who=by or author_name(), reason=reason)
     done = promotion.promote(model_dir, version, author=author)
     typer.echo(_in_words(model_dir, done))
 
@@ -97,7 +96,7 @@ def rollback(
     from serving.versions.ledger import Author
 
     model_dir = find_model_dir(pipeline, model_base_path, model)
-    author = Author(who=by or _who(), reason=reason)
+    author = Author(who=by or author_name(), reason=reason)
     done = promotion.rollback(model_dir, to, author=author)
     typer.echo(_in_words(model_dir, done))
 
@@ -130,14 +129,6 @@ def versions(
         version_view.print_ledger(make_console(), report)
     else:
         version_view.print_versions(make_console(), report)
-
-
-def _who() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number without a name
-        user = f"uid {os.getuid()}"
-    return f"{user}@{socket.gethostname()}"
 
 
 def _in_words(model_dir: Path, done: "Switch") -> str:

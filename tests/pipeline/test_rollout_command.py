@@ -1,7 +1,9 @@
 """`slipway rollout` as it is typed."""
 
+import getpass
 import json
 import re
+import socket
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -135,7 +137,18 @@ def test_stop_needs_a_reason_and_ends_it(slipway, tmp_path):
     assert slipway("stop").exit_code == 2
     assert slipway("stop", "--reason", "complaints", "--by", "ada").exit_code == 0
     assert read_state(tmp_path / "state").decision.reason == "complaints"
+    assert "ada" in _last_event(tmp_path)
     assert slipway("watch").exit_code == 0
+
+
+def test_stop_tells_who_ran_it(slipway, tmp_path):
+    slipway("start")
+    slipway("stop", "--reason", "complaints")
+    assert f"{getpass.getuser()}@{socket.gethostname()}" in _last_event(tmp_path)
+
+
+def _last_event(tmp_path):
+    return (tmp_path / "state" / "events.jsonl").read_text().splitlines()[-1]
 
 
 def test_watch_goes_on_where_a_file_cannot_be_read_at_a_look(slipway, tmp_path):
