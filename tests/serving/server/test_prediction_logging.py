@@ -27,6 +27,7 @@ from serving.server.saved_model import Runtime
 from serving.server.version_loading import VersionLoader
 from serving.server.worker_pool import WorkerPool
 from serving.server_check.server_process import ServerProcess
+from tests.serving.server.logged_calls import all_handed_on, check_golden
 from tests.serving.server.rest.http_client import ONE_ROW, running
 from tests.serving.server.small_models import write_linear
 
@@ -214,17 +215,6 @@ def test_transformed_features_are_those_of_the_graph(rides, start_log, rows_of, 
             assert row["transformed"][name] == pytest.approx(expected, abs=1e-6), name
 
 
-def check_golden(by_id, places, golden):
-    """Checks that each request's row is the golden one of its place."""
-    label = golden.outputs.index("label")
-    for name, place in places.items():
-        inputs, outputs = by_id[name]["inputs"], by_id[name]["outputs"]
-        assert inputs["carrier"] == golden.rows[place].raw[2]
-        miles = golden.rows[place].raw[0]
-        assert inputs["miles"] == (None if miles is None else np.float32(miles))
-        assert outputs["label"] == golden.rows[place].outputs[label]
-
-
 def test_a_grpc_call_with_what_its_client_said(
     rides, start_log, rows_of, golden, free_port, runtime
 ):
@@ -264,6 +254,7 @@ def test_a_grpc_call_with_what_its_client_said(
                 for n, request in enumerate(requests)
             ]
             await asyncio.gather(*calls)
+        await all_handed_on(log, 70)
         await server.stop(5)
 
     asyncio.run(talk())
