@@ -35,3 +35,13 @@ find_python() {
   done < <(python_candidates)
   return 1
 }
+
+# What is missing to compile an extension of this Python; nothing if all is there. A
+# distribution has the headers in a package of their own.
+missing_to_compile() {
+  local lacks="" headers
+  command -v c++ >/dev/null || command -v g++ >/dev/null || lacks="a C++ compiler"
+  headers=$("$1" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+  [ -f "$headers/Python.h" ] || lacks="${lacks:+$lacks and }Python's headers"
+  printf '%s' "$lacks"
+}

@@ -84,9 +84,10 @@ locked_uv() { awk '/^uv==/ { on = 1 } on { print; if (!/\\$/) exit }' "$(lock_fi
 
 # pyfarmhash, which TFDV asks for, has wheels for 3.12 and none for 3.13.
 check_compiler() {
-  if [[ $("$python" -V) == *" 3.13."* ]] && ! command -v c++ >/dev/null && ! command -v g++ >/dev/null; then
-    fail "Python 3.13 needs a C++ compiler for pyfarmhash, which has no wheel for it. Install one (apt install g++) or Python 3.12, and run this again."
-  fi
+  local lacks
+  [[ $("$python" -V) == *" 3.13."* ]] || return 0
+  lacks=$(missing_to_compile "$python")
+  [ -z "$lacks" ] || fail "Python 3.13 needs $lacks for pyfarmhash, which has no wheel for it. Install that (apt install g++ python3.13-dev) or Python 3.12, and run this again."
 }
 
 install_locked() {

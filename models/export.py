@@ -24,6 +24,9 @@ import tensorflow_transform as tft
 # Keras functions, too, which takes longer than all the rest.
 from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
+from models.inlined_transform import InlinedTransform
+from models.packed_columns import packed
+
 Tensors = dict[str, tf.Tensor]
 SparseFeatures = dict[str, tf.SparseTensor]
 
@@ -48,15 +51,18 @@ def write_saved_model(
     tf_transform_output: tft.TFTransformOutput,
     contract: ServingContract,
     serving_model_dir: str,
+    packed_inputs: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Exports model and transform graph as one SavedModel.
 
     Args:
-        model: From a dict of transformed features, [batch] each, to a probability,
-            float32 [batch] or [batch, 1].
+        model: From a dict of transformed features, [batch] each, and of
+            `packed_inputs` to a probability, float32 [batch] or [batch, 1].
         tf_transform_output: The transform graph that the model was trained behind.
         contract: Raw features and classes.
         serving_model_dir: Where to write.
+        packed_inputs: Inputs of the model that are matrices, [batch, columns], and
+            the transformed features, all of one dtype, that are the columns of each.
 
     Raises:
         KeyError: A feature of the contract is not in the transform graph's input.
@@ -67,18 +73,22 @@ def write_saved_model(
     examples = tf.TensorSpec([None], tf.string, name="examples")
 
     transform = SavedModelLoader(tf_transform_output.transform_savedmodel_dir)
+    inlined = InlinedTransform(transform)
     root = tf.Module()
     root.variables_ = {each.path: each.value for each in model.variables}
     # The graph's tables and their files are saved with what holds them.
     root.transform_ = transform._imported
 
+    packs = packed_inputs or {}
+    wanted = [key for name in model.input for key in packs.get(name, [name])]
+
     def serving_default(**rows: tf.Tensor) -> Tensors:
-        transformed = transform.apply_transform_model(_to_sparse(rows, specs))
-        return _answer(model, transformed, contract)
+        transformed = inlined.of_columns(rows, wanted)
+        return _answer(model, _model_inputs(model, transformed, packs), contract)
 
     def serving_examples(examples: tf.Tensor) -> Tensors:
-        transformed = transform.apply_transform_model(_parse(examples, specs))
-        return _answer(model, transformed, contract)
+        transformed = inlined.of_sparse(_parse(examples, specs), wanted)
+        return _answer(model, _model_inputs(model, transformed, packs), contract)
 
     def transform_features(examples: tf.Tensor) -> Tensors:
         return dict(transform.apply_transform_model(_parse(examples, specs)))
@@ -116,14 +126,24 @@ def _concrete(function: Callable[..., Tensors], **specs: tf.TensorSpec) -> Any:
     return tf.function(function, autograph=False).get_concrete_function(**specs)
 
 
-def _answer(
-    model: keras.Model, transformed: Tensors, contract: ServingContract
+def _model_inputs(
+    model: keras.Model, transformed: Tensors, packs: Mapping[str, Sequence[str]]
 ) -> Tensors:
+    inputs = {}
+    for name, given in model.input.items():
+        if name in packs:
+            matrix = packed([transformed[key] for key in packs[name]])
+            inputs[name] = tf.cast(matrix, given.dtype)
+        else:
+            inputs[name] = transformed[name]
+    return inputs
+
+
+def _answer(model: keras.Model, inputs: Tensors, contract: ServingContract) -> Tensors:
     """Returns `probability`, float32 [batch], and `label`, string [batch]."""
-    inputs = {key: transformed[key] for key in model.input}
     probability = tf.reshape(model(inputs, training=False), [-1])
-    below, from_threshold = contract.class_names
-    label = tf.where(probability >= contract.threshold, from_threshold, below)
+    is_reached = tf.cast(probability >= contract.threshold, tf.int32)
+    label = tf.gather(tf.constant(contract.class_names), is_reached)
     return {"probability": probability, "label": label}
 
 
@@ -137,35 +157,3 @@ def _parse(
 ) -> SparseFeatures:
     parsed: SparseFeatures = tf.io.parse_example(examples, dict(specs))
     return parsed
-
-
-def _to_sparse(
-    rows: Mapping[str, tf.Tensor], specs: Mapping[str, tf.io.VarLenFeature]
-) -> SparseFeatures:
-    """Leaves out NaN and "", so that both signatures feed the same to the graph.
-
-    All inputs of one dtype together: what a request of one row costs is the number of
-    operations.
-    """
-    num_rows = tf.size(next(iter(rows.values())), tf.int64)
-    shape = tf.stack([num_rows, 1])
-    together: dict[tf.DType, list[str]] = {}
-    for key, spec in specs.items():
-        together.setdefault(spec.dtype, []).append(key)
-    sparse: SparseFeatures = {}
-    for dtype, keys in together.items():
-        block = tf.stack([rows[key] for key in keys])
-        is_text = dtype == tf.string
-        present = tf.not_equal(block, "") if is_text else ~tf.math.is_nan(block)
-        places = tf.where(present)
-        values = tf.cast(tf.gather_nd(block, places), dtype)
-        indices = tf.pad(places[:, 1:], [[0, 0], [0, 1]])
-        counts = tf.math.count_nonzero(present, axis=1)
-        for key, own_indices, own_values in zip(
-            keys,
-            tf.split(indices, counts, num=len(keys)),
-            tf.split(values, counts, num=len(keys)),
-            strict=True,
-        ):
-            sparse[key] = tf.SparseTensor(own_indices, own_values, shape)
-    return sparse

@@ -85,6 +85,30 @@ def test_python_that_cannot_serve_does_not_count(tmp_path, text):
     assert find_python(f"{folder}:/nonexistent").returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("tools", "has_headers", "missing"),
+    [
+        (("bash", "g++"), True, ""),
+        (("bash", "c++"), True, ""),
+        (("bash",), True, "a C++ compiler"),
+        (("bash", "g++"), False, "Python's headers"),
+        (("bash",), False, "a C++ compiler and Python's headers"),
+    ],
+)
+def test_what_compiling_needs_is_named(tmp_path, tools, has_headers, missing):
+    include = tmp_path / "include"
+    include.mkdir()
+    if has_headers:
+        (include / "Python.h").touch()
+    few = links(tmp_path / "bin", *tools)
+    python = program(tmp_path / "python", "python3.13", f"echo {include}")
+    done = bash(
+        f"source {SETUP}/find_python.sh; missing_to_compile {python}/python3.13",
+        str(few),
+    )
+    assert (done.stdout, done.stderr, done.returncode) == (missing, "", 0)
+
+
 def test_second_setup_does_nothing():
     if not (SETUP.parent / ".venv" / ".slipway-setup").exists():
         pytest.skip("no .venv made by .setup/setup.sh")

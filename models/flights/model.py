@@ -11,6 +11,12 @@ from keras import layers, ops
 from models.flights import features
 from models.input_fn import FLOATS, INTEGERS
 
+PACKED_INPUTS = {
+    FLOATS: features.FLOAT_INPUT_KEYS,
+    INTEGERS: features.INTEGER_INPUT_KEYS,
+}
+"""The network's inputs, and the transformed features that are the columns of each."""
+
 NUM_BUCKET_SLOTS = features.MISSING_BUCKET + 1
 MIN_UNITS = 8
 
@@ -68,8 +74,8 @@ def build_network(
         A functional model of a dict to float32 [batch, 1], the probability of being
         late. Its inputs, by the names of models.input_fn:
 
-            floats: float32 [batch, n]. FLOAT_INPUT_KEYS, in order.
-            integers: int32 [batch, n]. INTEGER_INPUT_KEYS, in order.
+            floats: float32 [batch, n]. The PACKED_INPUTS of this name, in order.
+            integers: int32 [batch, n]. Likewise.
     """
     numbers = keras.Input((len(features.FLOAT_INPUT_KEYS),), name=FLOATS)
     integers = keras.Input(
@@ -94,29 +100,6 @@ def build_network(
     probability = layers.Activation("sigmoid", name="probability")(logit)
     inputs = {FLOATS: numbers, INTEGERS: integers}
     return keras.Model(inputs, probability, name="flights")
-
-
-def by_feature(network: keras.Model) -> keras.Model:
-    """Returns the same network, with the same weights, of one tensor a feature.
-
-    Args:
-        network: See `build_network`.
-
-    Returns:
-        A functional model of a dict of features.MODEL_INPUT_KEYS, each [batch]
-        (float32 or int64), to what the network gives.
-    """
-    floats = {key: _input(key, "float32") for key in features.FLOAT_INPUT_KEYS}
-    integers = {key: _input(key, "int64") for key in features.INTEGER_INPUT_KEYS}
-    packed = {
-        FLOATS: ops.stack(list(floats.values()), axis=1),
-        INTEGERS: ops.cast(ops.stack(list(integers.values()), axis=1), "int32"),
-    }
-    return keras.Model({**floats, **integers}, network(packed))
-
-
-def _input(key: str, dtype: str) -> keras.KerasTensor:
-    return keras.Input(shape=(), name=key, dtype=dtype)
 
 
 def _first_table_rows() -> list[int]:

@@ -179,12 +179,11 @@ def _cycles(numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         [2.0 * math.pi / period for period in periods.values()], tf.float64
     )
     angles = tf.cast(matrix, tf.float64) * factors
-    cycles: dict[str, tf.Tensor] = {}
-    for suffix, function in (("sin", tf.sin), ("cos", tf.cos)):
-        names = [transformed_name(f"{key}_{suffix}") for key in periods]
-        points = tf.cast(function(angles), tf.float32)
-        cycles |= _columns(names, _where_present(points, 0.0))
-    return cycles
+    # [batch, periods, 2]: both of a period side by side, as they are named below.
+    points = tf.cast(tf.stack([tf.sin(angles), tf.cos(angles)], axis=2), tf.float32)
+    names = [transformed_name(f"{key}_{f}") for key in periods for f in ("sin", "cos")]
+    matrix = tf.reshape(_where_present(points, 0.0), [-1, len(names)])
+    return _columns(names, matrix)
 
 
 def _buckets(numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -217,25 +216,25 @@ def _quantiles(matrix: tf.Tensor) -> tf.Tensor:
 
 
 def _texts(inputs: Raw, numbers: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Returns the values of all categories, crosses included, as string [batch]."""
+    """Returns what crosses are made of, and other categories, as string [batch]."""
     crossed = {key for pair in features.CROSS_FEATURE_KEYS for key in pair}
     single = sorted({*features.VOCAB_FEATURE_KEYS, *crossed})
     texts = _dense({key: inputs[key] for key in single if key not in numbers}, "")
-    for key in single:
-        if key in numbers:
-            whole = tf.cast(_where_present(numbers[key], -1.0), tf.int64)
-            texts[key] = tf.where(whole < 0, "", tf.strings.as_string(whole))
-    for pair in features.CROSS_FEATURE_KEYS:
-        texts[features.cross_name(pair)] = tf.strings.join(
-            [texts[key] for key in pair], separator="|"
-        )
-    return texts
+    numeric = [key for key in single if key in numbers]
+    matrix = tf.stack([numbers[key] for key in numeric], axis=1)
+    whole = tf.cast(_where_present(matrix, -1.0), tf.int64)
+    written = tf.where(whole < 0, "", tf.strings.as_string(whole))
+    return texts | _columns(numeric, written)
 
 
 def _categories(texts: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     keys = features.CATEGORY_KEYS
+    parts = {key: [texts[key]] for key in features.VOCAB_FEATURE_KEYS}
+    for pair in features.CROSS_FEATURE_KEYS:
+        first, second = (texts[key] for key in pair)
+        parts[features.cross_name(pair)] = [first, "|", second]
     tokens = tf.stack(
-        [tf.strings.join([f"{key}=", texts[key]]) for key in keys], axis=1
+        [tf.strings.join([f"{key}=", *parts[key]]) for key in keys], axis=1
     )
     indices = tft.compute_and_apply_vocabulary(
         tokens,

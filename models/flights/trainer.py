@@ -13,7 +13,7 @@ import tensorflow_transform as tft
 from models import fitting, input_fn
 from models.export import ServingContract, write_saved_model
 from models.flights import features
-from models.flights.model import build_hyperparameters, build_network, by_feature
+from models.flights.model import PACKED_INPUTS, build_hyperparameters, build_network
 from models.flights.warm_start import TABLES, table_rows
 from models.row_store import RowStore
 from models.warm_start import (
@@ -68,7 +68,11 @@ def run_fn(fn_args: Any) -> None:
         feature_keys=features.FEATURE_KEYS, class_names=CLASS_NAMES
     )
     write_saved_model(
-        by_feature(network), tf_transform_output, contract, fn_args.serving_model_dir
+        network,
+        tf_transform_output,
+        contract,
+        fn_args.serving_model_dir,
+        packed_inputs=PACKED_INPUTS,
     )
     total_s = time.monotonic() - start_s
     summary["seconds"] = {"read": read_s, "fit": fit_s, "total": total_s}

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.flights import features
+from models.flights import features, trainer
+from models.flights.model import PACKED_INPUTS, ModelHyperparameters, build_network
 from tests.models.flights import rows as raw
 
 pytestmark = pytest.mark.beam
@@ -36,6 +37,23 @@ def test_both_serving_signatures_answer_alike_to_the_last_bit(
     probabilities = [a["probability"].numpy().tobytes() for a in (by_name, by_example)]
     assert probabilities[0] == probabilities[1]
     assert by_name["label"].numpy().tolist() == by_example["label"].numpy().tolist()
+
+
+def test_the_signatures_answer_what_the_network_does(transformed, signatures, examples):
+    """Each feature is in the column of the matrix that the network has for it."""
+    weights = signatures["loaded"].variables_
+    network = build_network(
+        trainer.vocabulary_size(transformed.graph), ModelHyperparameters(units=16)
+    )
+    for variable in network.trainable_variables:
+        variable.assign(weights[variable.path])
+    inputs = {
+        name: np.stack([transformed.columns[key] for key in keys], axis=1)
+        for name, keys in PACKED_INPUTS.items()
+    }
+    expected = network(inputs, training=False)
+    served = signatures["serving_examples"](examples=examples)["probability"]
+    np.testing.assert_allclose(served, expected[:, 0], rtol=1e-5)
 
 
 def test_probability_and_label_agree(signatures, examples):

@@ -2,7 +2,7 @@ import pytest
 
 from data.flights.columns import COLUMNS
 from models.flights import features
-from models.flights.model import ModelHyperparameters, build_network, by_feature
+from models.flights.model import PACKED_INPUTS, ModelHyperparameters, build_network
 from tests.models.flights import rows as raw
 
 
@@ -35,7 +35,10 @@ def test_transform_writes_every_feature_and_nothing_else(transformed):
 
 
 def test_the_network_reads_every_feature_but_the_days():
-    model = by_feature(build_network(100, ModelHyperparameters()))
-    assert set(model.input) == set(features.MODEL_INPUT_KEYS)
+    network = build_network(100, ModelHyperparameters())
+    widths = {name: given.shape[1] for name, given in network.input.items()}
+    assert widths == {name: len(keys) for name, keys in PACKED_INPUTS.items()}
+    read = {key for keys in PACKED_INPUTS.values() for key in keys}
+    assert read == set(features.MODEL_INPUT_KEYS)
     unread = {*features.TRANSFORMED_FEATURE_KEYS} - {*features.MODEL_INPUT_KEYS}
     assert unread == {"month_xf", "day_of_month_xf"}

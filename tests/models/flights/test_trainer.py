@@ -5,11 +5,10 @@ import logging
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from models import fitting, input_fn
 from models.flights import features, trainer, tuner
-from models.flights.model import build_hyperparameters, by_feature
+from models.flights.model import build_hyperparameters
 from tests.models.flights import conftest
 
 pytestmark = pytest.mark.beam
@@ -110,21 +109,3 @@ def test_the_network_is_an_ordinary_keras_model(store, transformed):
     model, _ = _train(store, transformed.graph, max_epochs=1)
     assert isinstance(model, keras.Model)
     assert model.output_shape == (None, 1)
-
-
-def test_packed_and_by_feature_the_network_answers_alike(store, transformed):
-    network, _ = _train(store, transformed.graph, max_epochs=1)
-    inputs, _ = next(iter(trainer.build_dataset(store, np.arange(100), 100)))
-    columns = transformed.columns
-    # As the transform graph gives them: one tensor a feature, integers of 64 bits.
-    named = {
-        key: tf.constant(
-            columns[key][:100],
-            tf.float32 if key in features.FLOAT_INPUT_KEYS else tf.int64,
-        )
-        for key in features.MODEL_INPUT_KEYS
-    }
-    expected = network(inputs, training=False).numpy()
-    assert by_feature(network)(named, training=False).numpy().tobytes() == (
-        expected.tobytes()
-    )
