@@ -66,12 +66,12 @@ def merged_requests(parts: Sequence[ReadBatch]) -> MergedRequests:
     """
     batches = [part.batch for part in parts]
     counts = [len(batch.sizes) for batch in batches]
-    sizes = _flat([batch.sizes for batch in batches])
-    firsts = _flat([batch.first_rows for batch in batches])
+    sizes = _flat([batch.sizes for batch in batches], np.int64)
+    firsts = _flat([batch.first_rows for batch in batches], np.int64)
     begins = np.cumsum([0, *(part.num_rows for part in parts[:-1])])
     firsts += np.repeat(begins, counts)
     row = _within(sizes)
-    latencies_s = np.concatenate([batch.latencies_s for batch in batches])
+    latencies_s = _flat([batch.latencies_s for batch in batches], np.float64)
     return MergedRequests(
         request_ids=string_array([batch.request_ids for batch in batches]),
         facts=_facts(parts),
@@ -83,9 +83,11 @@ def merged_requests(parts: Sequence[ReadBatch]) -> MergedRequests:
     )
 
 
-def _flat(lists: Sequence[Sequence[int]]) -> npt.NDArray[np.int64]:
+def _flat(lists: Sequence[Any], dtype: Any) -> npt.NDArray[Any]:
+    if all(isinstance(values, np.ndarray) for values in lists):
+        return np.concatenate(lists).astype(dtype)
     # An array of each list first would take three times as long.
-    return np.array(list(chain.from_iterable(lists)), np.int64)
+    return np.array(list(chain.from_iterable(lists)), dtype)
 
 
 def _within(sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
