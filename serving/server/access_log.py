@@ -89,7 +89,7 @@ def grpc_line(call: RpcCall) -> bytes:
             "time": _now(),
             "protocol": "grpc",
             "request_id": call.request_id,
-            "remote": _address(call.peer),
+            "remote": _address(call.peer()),
             "method": call.method,
             "path": f"/{call.service}/{call.method}",
             "status": None,

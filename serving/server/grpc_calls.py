@@ -9,7 +9,7 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +48,8 @@ class RpcCall:
         service: Such as "tensorflow.serving.PredictionService".
         method: Such as "Predict".
         request_id: The client's, or one made here.
-        peer: The client's address as gRPC writes it, such as "ipv4:10.0.0.7:50123"; ""
-            where nobody observes.
+        peer: Gives the client's address as gRPC writes it, such as
+            "ipv4:10.0.0.7:50123"; to be asked while the call is observed, not later.
         model: The name that was asked for; "": none.
         servable: The version that answered, or would have; None: none was found.
         num_rows: Rows or examples of the request; 0 where it did not come to that.
@@ -62,7 +62,7 @@ class RpcCall:
     service: str
     method: str
     request_id: str
-    peer: str
+    peer: Callable[[], str]
     model: str
     servable: Servable | None = None
     num_rows: int = 0
@@ -89,13 +89,15 @@ def rpc(name: str) -> Callable[[Method], Handler]:
         @functools.wraps(method)
         async def handle(self: Any, request: Any, context: Any) -> Any:
             started = time.perf_counter()
+            # gRPC makes it anew each time it is asked.
+            received = context.invocation_metadata() or ()
             call = RpcCall(
                 service=self.service,
                 method=name,
-                request_id=_request_id(context),
-                peer=context.peer() if self.observers else "",
+                request_id=_request_id(received),
+                peer=context.peer,
                 model=_model_of(request),
-                facts=_facts(context) if self.observers else NO_FACTS,
+                facts=_facts(received) if self.observers else NO_FACTS,
             )
             metadata = ((_REQUEST_ID, call.request_id),)
             try:
@@ -162,17 +164,17 @@ def _model_of(request: Any) -> str:
     return tasks[0].model_spec.name if tasks else ""
 
 
-def _request_id(context: Any) -> str:
-    for key, value in context.invocation_metadata() or ():
+def _request_id(metadata: Sequence[tuple[str, Any]]) -> str:
+    for key, value in metadata:
         if key == _REQUEST_ID and isinstance(value, str) and value.isprintable():
             return value[:_MAX_ID_LENGTH]
     return _IDS.next()
 
 
-def _facts(context: Any) -> ClientFacts:
+def _facts(metadata: Sequence[tuple[str, Any]]) -> ClientFacts:
     found = {
         _FACTS[key]: value
-        for key, value in context.invocation_metadata() or ()
+        for key, value in metadata
         if key in _FACTS and value.isprintable()
     }
     return ClientFacts(**found) if found else NO_FACTS

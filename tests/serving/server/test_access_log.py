@@ -187,7 +187,9 @@ def test_calls_that_were_given_up_say_why(talk, monkeypatch, timeout_s, code):
     ],
 )
 def test_grpc_clients_address(peer, remote):
-    call = RpcCall(service="s", method="Predict", request_id="", peer=peer, model="")
+    call = RpcCall(
+        service="s", method="Predict", request_id="", peer=lambda: peer, model=""
+    )
     assert json.loads(grpc_line(call))["remote"] == remote
 
 
@@ -221,7 +223,7 @@ def test_longest_line_goes_into_a_pipe_in_one_write():
         service="tensorflow.serving.PredictionService",
         method="HandleReloadConfigRequest",
         request_id=request_id,
-        peer="",
+        peer=str,
         model=name,
     )
     assert len(rest_line(answered)) < PIPE_LINE_BYTES
