@@ -10,6 +10,7 @@ process, is the limit. --docs writes the table as Markdown and describes the mac
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import os
 import socket
@@ -26,6 +27,7 @@ import numpy as np
 
 from benchmarks import load_generators
 from benchmarks.load_generators import Load
+from benchmarks.machine_pace import turn_ns
 from benchmarks.serving_report import (
     MANY_CONNECTIONS,
     MANY_ROWS,
@@ -120,7 +122,7 @@ class Benchmark:
                 server.grpc_target, _PREDICT, message, MANY_CONNECTIONS,
                 int(_GRPC_REQUESTS_PER_S * self._seconds), server.pid,
             )  # fmt: skip
-        return Way(name=way.name, one=way.one, many=way.many, rows=way.rows, grpc=grpc)
+        return dataclasses.replace(way, grpc=grpc)
 
     def rival(self, kind: str) -> Way:
         """Measures one of benchmarks.serving_rivals."""
@@ -156,11 +158,12 @@ class Benchmark:
             seconds_of(lambda: wait_for_answer(url, self._singles[0])) > _SLOW_CALL_S
         )
 
+        before = turn_ns()
+        one = load(self._singles, 1)
+        many = load(self._singles, MANY_CONNECTIONS)
+        rows = load(self._manies, MANY_CONNECTIONS)
         return Way(
-            name=name,
-            one=load(self._singles, 1),
-            many=load(self._singles, MANY_CONNECTIONS),
-            rows=load(self._manies, MANY_CONNECTIONS),
+            name=name, one=one, many=many, rows=rows, turn_ns=(before, turn_ns())
         )
 
     def _grpc_message(self, name: str) -> bytes:

@@ -26,12 +26,14 @@ class Way:
         name: What it is.
         loads: One row and one connection, one row and many, many rows and many
             connections, gRPC with many connections; None: not offered.
+        turn_ns: The machine's pace before and after the loads; see machine_pace.
     """
 
     name: str
     one: Load
     many: Load
     rows: Load
+    turn_ns: tuple[float, float]
     grpc: Load | None = None
 
     @property
@@ -69,6 +71,16 @@ def findings(ways: Sequence[Way], limit: dict[int, float]) -> list[str]:
     failed = sum(load.failed for way in ways for load in (way.one, way.many, way.rows))
     failed += ours.grpc.failed if ours.grpc else 0
     sentences.append(f"{failed} requests failed.")
+    paces = [
+        f"{way.name} {before:.1f} to {after:.1f}"
+        for way in ways
+        for before, after in (way.turn_ns,)
+    ]
+    sentences.append(
+        "The machine's pace, ns a turn of an empty Python loop before and after each "
+        f"server's loads: {', '.join(paces)}. It is not alone on its host; figures "
+        "compare only at one pace."
+    )
     return sentences
 
 
