@@ -105,7 +105,10 @@ def _uses(
 
 
 def part_behind(
-    graph: tf.Graph, fed: Iterable[str], wanted: Iterable[tf.Tensor]
+    graph: tf.Graph,
+    fed: Iterable[str],
+    wanted: Iterable[tf.Tensor],
+    features: Mapping[str, str],
 ) -> tf.compat.v1.GraphDef:
     """Returns the part of a graph that computes tensors from others.
 
@@ -116,6 +119,7 @@ def part_behind(
         graph: The whole.
         fed: Names of tensors that will be given: placeholders stand for them.
         wanted: Tensors of the graph.
+        features: By the name of each of the graph's inputs, which feature it is of.
 
     Raises:
         ValueError: They depend on an input that is not given.
@@ -123,10 +127,11 @@ def part_behind(
     given = {operation_of(name) for name in fed}
     inputs = {tensor.op.name for tensor in graph.inputs} - given
     needed = _sources((tensor.op for tensor in wanted), given)
-    if missing := sorted(inputs & needed.keys()):
+    if missing := sorted({features[name] for name in inputs & needed.keys()}):
         raise ValueError(
-            f"the transform graph needs {', '.join(missing)}, of a feature that is not "
-            "among the model's inputs."
+            "the transform graph works out the model's inputs from "
+            f"{', '.join(map(repr, missing))}, too, which requests do not have; add "
+            "it to the features of a request, or do without it."
         )
     for before in _controls(needed.values(), given):
         sources = _sources([before], given)

@@ -52,6 +52,11 @@ class InlinedTransform:
         self._loader = loader
         self._graph: tf.Graph = loader._wrapped_function.graph
         self._inputs: Mapping[str, Any] = loader._structured_inputs
+        self._features = {
+            part.op.name: key
+            for key, column in self._inputs.items()
+            for part in tf.nest.flatten(column, expand_composites=True)
+        }
         self._cuts: dict[str, list[Cut]] = {}
         ends = frozenset(tensor.name for tensor in self._graph.outputs)
         for key, column in self._inputs.items():
@@ -113,7 +118,7 @@ class InlinedTransform:
         for outside, inside in self._graph.captures:
             given[inside.name] = caller.capture(outside)
         wanted = {key: self._loader.structured_outputs[key] for key in outputs}
-        part = part_behind(self._graph, given, wanted.values())
+        part = part_behind(self._graph, given, wanted.values(), self._features)
         inside_part = {node.name for node in part.node}
         used = [name for name in given if operation_of(name) in inside_part]
         results = tf.graph_util.import_graph_def(

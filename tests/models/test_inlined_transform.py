@@ -211,7 +211,9 @@ def test_an_assertion_of_the_graph_is_kept(inlined, way):
 
 @pytest.mark.parametrize("way", [_of_columns, _of_sparse])
 def test_an_output_of_a_feature_that_is_not_given_is_refused(inlined, way):
-    with pytest.raises(ValueError, match="of a feature that is not among"):
+    with pytest.raises(
+        ValueError, match="from 'label', too, which requests do not have"
+    ):
         way(inlined, ROWS, ["label_xf"])
 
 
