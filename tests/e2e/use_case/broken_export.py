@@ -27,11 +27,11 @@ def run_fn(fn_args):
     """Trains as the real one does, exports the usual way."""
     real = export.write_saved_model
 
-    def write_keras_model(model, *arguments):
+    def write_keras_model(model, *arguments, **named):
         original = tf.Module
         tf.Module = lambda: ModelAsRoot(model)
         try:
-            real(model, *arguments)
+            real(model, *arguments, **named)
         finally:
             tf.Module = original
 
