@@ -59,10 +59,17 @@ def element_texts(
     if dtype.kind == "f":
         return float_texts(values)
     if dtype.kind in "OSU":
-        texts = [_as_bytes(value) for value in values.ravel().tolist()]
+        held = values.ravel().tolist()
+        # A classifier's labels: a few values, each many times.
+        texts = {value: _as_bytes(value) for value in set(held)}
         if as_base64:
-            return [_base64_text(value, depth or 0) for value in texts]
-        return [string_text(value.decode(errors="replace")) for value in texts]
+            written = {v: _base64_text(text, depth or 0) for v, text in texts.items()}
+        else:
+            written = {
+                v: string_text(text.decode(errors="replace"))
+                for v, text in texts.items()
+            }
+        return [written[value] for value in held]
     if dtype.kind == "b":
         return ["true" if value else "false" for value in values.ravel().tolist()]
     if dtype.name in _PRINTED_WHOLE:
