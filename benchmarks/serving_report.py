@@ -72,14 +72,11 @@ def findings(ways: Sequence[Way], limit: dict[int, float]) -> list[str]:
     failed += ours.grpc.failed if ours.grpc else 0
     sentences.append(f"{failed} requests failed.")
     paces = [
-        f"{way.name} {before:.1f} to {after:.1f}"
-        for way in ways
-        for before, after in (way.turn_ns,)
+        f"{way.name} {way.turn_ns[0]:.0f} and {way.turn_ns[1]:.0f} ns" for way in ways
     ]
     sentences.append(
-        "The machine's pace, ns a turn of an empty Python loop before and after each "
-        f"server's loads: {', '.join(paces)}. It is not alone on its host; figures "
-        "compare only at one pace."
+        "A turn of an empty Python loop before and after each server's loads: "
+        f"{', '.join(paces)}. Where these differ, the machine was slower for one."
     )
     return sentences
 

@@ -66,6 +66,8 @@ def write_saved_model(
 
     Raises:
         KeyError: A feature of the contract is not in the transform graph's input.
+        ValueError: The model's inputs are worked out from a feature that is not in
+            the contract.
     """
     raw_specs = tf_transform_output.raw_feature_spec()
     specs = {key: raw_specs[key] for key in contract.feature_keys}
