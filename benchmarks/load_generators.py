@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.process_tree import descendants
+
 _SCRIPT = """
 local requests, place = {}, 0
 function init(args)
@@ -50,7 +52,7 @@ class Load:
         requests: Answered.
         failed: Answers that were no 2xx, time-outs and broken connections.
         took_s: Seconds.
-        cpu_s: CPU seconds of the server process, all its threads.
+        cpu_s: CPU seconds of the server, all its processes and threads.
         p50_ms, p99_ms: Of a request; NaN from h2load, which does not tell.
     """
 
@@ -149,10 +151,14 @@ def h2load(
 
 
 def cpu_seconds(pid: int) -> float:
-    """Returns the CPU seconds of a process so far, user and system.
+    """Returns the CPU seconds of a process and its children so far, user and system.
 
     Source: utime and stime of /proc/PID/stat, proc(5).
     """
+    return sum(_own_cpu_seconds(one) for one in (pid, *descendants(pid)))
+
+
+def _own_cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 

@@ -62,6 +62,7 @@ def main() -> int:
         limit = benchmark.limit()
         ways = [
             benchmark.ours(),
+            benchmark.ours(workers=os.cpu_count() or 1),
             benchmark.rival("starlette"),
             benchmark.rival("fastapi"),
         ]
@@ -99,23 +100,29 @@ class Benchmark:
     def _body(rows: Sequence[Mapping[str, object]]) -> bytes:
         return json.dumps({"instances": rows}).encode()
 
-    def ours(self) -> Way:
+    def ours(self, workers: int = 1) -> Way:
         """Measures the embedded server, bundle checks and metrics on."""
         monitoring = self._folder / "monitoring.config"
         monitoring.write_text("prometheus_config { enable: true }")
         name = read_contract(self._bundle).contract.model.name
-        version = self._bundle.name
         base = self._folder / name
-        base.mkdir()
-        (base / version).symlink_to(self._bundle, target_is_directory=True)
-        flags = (
+        base.mkdir(exist_ok=True)
+        if not any(base.iterdir()):
+            (base / self._bundle.name).symlink_to(self._bundle)
+        flags = [
             f"--model_name={name}", f"--model_base_path={base}",
             f"--monitoring_config_file={monitoring}",
-        )  # fmt: skip
+        ]  # fmt: skip
+        if workers > 1:
+            flags.append(f"--workers={workers}")
         with ServerProcess(flags, log=self._folder / "server.log") as server:
             server.wait_until_available(name)
             url = f"{server.rest_address}/v1/models/{name}:predict"
-            way = self._measure("slipway serve", url, server.pid)
+            way = self._measure(
+                " ".join(["slipway serve", *flags[3:]]), url, server.pid
+            )
+            if workers > 1:
+                return way
             message = self._grpc_message(name)
             check_grpc(server.grpc_target, message)
             grpc = load_generators.h2load(

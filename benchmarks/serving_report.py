@@ -45,7 +45,6 @@ class Way:
 def findings(ways: Sequence[Way], limit: dict[int, float]) -> list[str]:
     """Returns what the figures say, one sentence each."""
     ours, fastapi = ways[0], ways[-1]
-    share = ours.examples_per_s / limit[LIMIT_BATCH]
     times = ours.many.requests_per_s / fastapi.many.requests_per_s
     sentences = [
         (
@@ -54,11 +53,7 @@ def findings(ways: Sequence[Way], limit: dict[int, float]) -> list[str]:
             f"{ours.many.cpu_us:.0f} µs of CPU each."
         ),
         f"{ours.one.p50_ms:.2f} ms median at one connection.",
-        (
-            f"{ours.examples_per_s:,.0f} rows/s with {MANY_ROWS} rows a request: "
-            f"{share:.0%} of the callable's {limit[LIMIT_BATCH]:,.0f} in process, "
-            f"{LIMIT_BATCH} rows a call."
-        ),
+        *(_rows_sentence(way, limit[LIMIT_BATCH]) for way in ways[:2]),
         "The callable alone: "
         + ", ".join(f"{rate:,.0f} rows/s by {size}" for size, rate in limit.items())
         + ".",
@@ -79,6 +74,14 @@ def findings(ways: Sequence[Way], limit: dict[int, float]) -> list[str]:
         f"{', '.join(paces)}. Where these differ, the machine was slower for one."
     )
     return sentences
+
+
+def _rows_sentence(way: Way, limit: float) -> str:
+    return (
+        f"{way.name}: {way.examples_per_s:,.0f} rows/s with {MANY_ROWS} rows a "
+        f"request, {way.examples_per_s / limit:.0%} of the callable's {limit:,.0f} in "
+        f"one process with ready arrays, {LIMIT_BATCH} rows a call."
+    )
 
 
 _COLUMNS: tuple[tuple[str, Callable[[Way], str]], ...] = (

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from serving.prediction_log.joined_text import binary_array, joined, parted
+from serving.prediction_log.joined_text import joined, parted
 from serving.server.packed_rows import PackedRows, RowLayout
 
 Block = npt.NDArray[Any] | bytes
@@ -84,34 +83,3 @@ def compacted_columns(
 def _layout(columns: tuple[tuple[str, np.dtype[Any]], ...]) -> RowLayout:
     # Rows can be put together only if their layout is one object.
     return RowLayout([(name,) for name, _ in columns], [dtype for _, dtype in columns])
-
-
-def merged_compact(parts: Sequence[CompactRows]) -> dict[str, Any]:
-    """Returns all rows of one layout, in order.
-
-    Returns:
-        Input name to numpy array [rows], or to a pyarrow.BinaryArray where all of the
-        parts' text is joined.
-    """
-    layout = parts[0].layout
-    columns: dict[str, Any] = {}
-    for number, names in enumerate(layout.blocks):
-        held = [part.blocks[number] for part in parts]
-        runs = [block for block in held if isinstance(block, bytes)]
-        if len(runs) == len(held):
-            columns.update(_text_columns(runs, names))
-        elif runs:
-            for name in names:
-                columns[name] = np.concatenate([part[name] for part in parts])
-        else:
-            block = np.ascontiguousarray(np.concatenate(held).T)
-            columns.update(zip(names, block, strict=True))
-    return columns
-
-
-def _text_columns(runs: Sequence[bytes], names: Sequence[str]) -> dict[str, Any]:
-    values = binary_array(runs)
-    if len(names) == 1:
-        return {names[0]: values}
-    rows = np.arange(0, len(values), len(names))
-    return {name: values.take(pa.array(rows + n)) for n, name in enumerate(names)}

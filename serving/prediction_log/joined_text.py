@@ -9,12 +9,9 @@ microsecond a row. Texts that hold NUL themselves stay as they are.
 """
 
 from collections.abc import Sequence
-from typing import Any, overload
+from typing import overload
 
-import numpy as np
-import pyarrow as pa
-
-_NUL = b"\0"
+NUL = b"\0"
 
 
 def joined(values: Sequence[bytes]) -> bytes | None:
@@ -23,29 +20,13 @@ def joined(values: Sequence[bytes]) -> bytes | None:
     Args:
         values: At least one.
     """
-    content = _NUL.join(values)
-    return content if content.count(_NUL) == len(values) - 1 else None
+    content = NUL.join(values)
+    return content if content.count(NUL) == len(values) - 1 else None
 
 
 def parted(content: bytes) -> list[bytes]:
     """Returns the values of a run."""
-    return content.split(_NUL)
-
-
-def binary_array(runs: Sequence[bytes]) -> Any:
-    """Returns all values of runs, in order, as a pyarrow.BinaryArray.
-
-    Args:
-        runs: At least one.
-    """
-    content = np.frombuffer(_NUL.join([*runs, b""]), np.uint8)
-    ends = np.flatnonzero(content == 0)
-    offsets = np.concatenate([[0], ends - np.arange(len(ends))]).astype(np.int32)
-    return pa.Array.from_buffers(
-        pa.binary(),
-        len(ends),
-        [None, pa.py_buffer(offsets), pa.py_buffer(content[content != 0])],
-    )
+    return content.split(NUL)
 
 
 class JoinedNames(Sequence[str]):
@@ -78,15 +59,3 @@ class JoinedNames(Sequence[str]):
         if self._parted is None:
             self._parted = self.run.decode().split("\0")
         return self._parted[place]
-
-
-def string_array(lists: Sequence[Sequence[str]]) -> Any:
-    """Returns all names, in order, as a pyarrow.StringArray.
-
-    Args:
-        lists: At least one, none of them empty.
-    """
-    runs = [names.run for names in lists if isinstance(names, JoinedNames)]
-    if len(runs) == len(lists):
-        return binary_array(runs).cast(pa.string())
-    return pa.array([name for names in lists for name in names], pa.string())

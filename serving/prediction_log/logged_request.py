@@ -4,6 +4,7 @@ Nothing is converted here. The arrays are kept by reference and must not be chan
 afterwards; the writer's thread makes columns of them.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -115,3 +116,19 @@ class LoggedBatch:
     first_rows: Sequence[int]
     sizes: Sequence[int]
     facts: Sequence[ClientFacts] = field(default=())
+
+
+def batch_of(request: LoggedRequest) -> LoggedBatch:
+    """Returns a request as a batch of its own."""
+    answered_us = request.answered_us
+    return LoggedBatch(
+        model=request.model,
+        signature=request.signature,
+        rows=request.rows,
+        answered_us=time.time_ns() // 1000 if answered_us is None else answered_us,
+        request_ids=(request.request_id,),
+        latencies_s=(request.latency_s,),
+        first_rows=(0,),
+        sizes=(request.num_rows,),
+        facts=(request.facts,),
+    )

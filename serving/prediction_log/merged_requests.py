@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from serving.prediction_log.client_columns import client_columns
-from serving.prediction_log.joined_text import string_array
 from serving.prediction_log.log_schema import TIME
 from serving.prediction_log.logged_request import NO_FACTS, ClientFacts
 from serving.prediction_log.merged_rows import ReadBatch
+from serving.prediction_log.text_arrays import string_array
 
 _MICROSECONDS = 1e6
 

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from serving.prediction_log.compact_rows import CompactRows, merged_compact
+from serving.prediction_log.compact_rows import CompactRows
 from serving.prediction_log.logged_request import Columns, LoggedBatch, Rows
+from serving.prediction_log.text_arrays import binary_array
 from serving.server.packed_rows import PackedRows, join
 
 
@@ -78,6 +79,37 @@ def merged(parts: Sequence[Columns]) -> dict[str, Any]:
     if len(parts) == 1:
         return dict(parts[0])
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def merged_compact(parts: Sequence[CompactRows]) -> dict[str, Any]:
+    """Returns all rows of one layout, in order.
+
+    Returns:
+        Input name to numpy array [rows], or to a pyarrow.BinaryArray where all of the
+        parts' text is joined.
+    """
+    layout = parts[0].layout
+    columns: dict[str, Any] = {}
+    for number, names in enumerate(layout.blocks):
+        held = [part.blocks[number] for part in parts]
+        runs = [block for block in held if isinstance(block, bytes)]
+        if len(runs) == len(held):
+            columns.update(_text_columns(runs, names))
+        elif runs:
+            for name in names:
+                columns[name] = np.concatenate([part[name] for part in parts])
+        else:
+            block = np.ascontiguousarray(np.concatenate(held).T)
+            columns.update(zip(names, block, strict=True))
+    return columns
+
+
+def _text_columns(runs: Sequence[bytes], names: Sequence[str]) -> dict[str, Any]:
+    values = binary_array(runs)
+    if len(names) == 1:
+        return {names[0]: values}
+    rows = np.arange(0, len(values), len(names))
+    return {name: values.take(pa.array(rows + n)) for n, name in enumerate(names)}
 
 
 def picked(values: Any, places: npt.NDArray[np.int64]) -> Any:

@@ -19,7 +19,7 @@ import numpy as np
 from serving.prediction_log.compact_rows import compacted, compacted_columns
 from serving.prediction_log.joined_text import JoinedNames
 from serving.prediction_log.log_config import LogConfig
-from serving.prediction_log.log_writer import PredictionLogWriter
+from serving.prediction_log.log_process import PredictionLogProcess
 from serving.prediction_log.logged_request import (
     NO_FACTS,
     Columns,
@@ -46,7 +46,7 @@ class PredictionLogging:
     """Observes both protocols.
 
     Attributes:
-        writer: The log of this process.
+        writer: The log, of a process of its own.
     """
 
     def __init__(self, config: LogConfig, metrics: ServerMetrics) -> None:
@@ -54,7 +54,7 @@ class PredictionLogging:
         self._config = config
         self._models: weakref.WeakKeyDictionary[Servable, LoggedModel]
         self._models = weakref.WeakKeyDictionary()
-        self.writer = PredictionLogWriter(config, metrics.on_logged_rows)
+        self.writer = PredictionLogProcess(config, metrics.on_logged_rows)
         # Calls of the last moment, which are handed on as one batch.
         self._calls: list[RpcCall] = []
         metrics.prediction_log_buffer.follow((), lambda: self.writer.buffered_rows)

@@ -1,10 +1,10 @@
 """Answers together what comes in one turn of the event loop.
 
-Under load a turn brings many requests of one row each. Looked at one by one, each would
-pay for arrays, a call, metrics and an answer of its own; here they are read into one
-block, run as one and written as one. Whatever is not plain, or fails, goes the usual
-way (ModelApi), one by one, and gets the very same answer there: this is a shortcut for
-the common request, and its rules are those of predict_request.
+Under load a turn brings many requests of a few rows each. Looked at one by one, each
+would pay for arrays, a call, metrics and an answer of its own; here they are read into
+one block, run as one and written as one. Whatever is not plain, or fails, goes the
+usual way (ModelApi), one by one, and gets the very same answer there: this is a
+shortcut for the common request, and its rules are those of predict_request.
 """
 
 import asyncio
@@ -28,8 +28,9 @@ from serving.server.rest.routes import Route, find_route
 from serving.server.status import ServingError
 
 DEFAULT_SIGNATURE = "serving_default"
-_MAX_BODY_BYTES = 8 << 10
-"""Longer bodies are worth a call of their own, and reading them a turn of theirs."""
+_MAX_BODY_BYTES = 32 << 10
+"""Longer bodies are worth a call of their own, and reading them a turn of theirs. With
+32 rows of 31 features a body (23 kB) a row costs a tenth less together than alone."""
 
 _QUIET_TURNS = 12
 """Turns without a new request after which nobody else is waited for. With 1 a client

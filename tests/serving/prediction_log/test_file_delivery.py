@@ -46,7 +46,7 @@ def test_what_waits_for_the_folder_comes_when_it_does(start, tmp_path, eventuall
     writer = start()
     for name in "abc":
         assert writer.offer(ride(name))
-        eventually(lambda: not writer._waiting)
+        eventually(lambda: not writer._queue.rows)
     assert writer.buffered_rows == 3
     (tmp_path / "log").unlink()
     eventually(lambda: logged_ids(tmp_path) == ["a", "b", "c"])
@@ -72,7 +72,7 @@ def test_a_full_disk_leaves_nothing_half_written(start, tmp_path, eventually):
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
         assert writer.offer(ride("a"))
-        eventually(lambda: writer._delivery._failed_s is not None)
+        eventually(lambda: writer._files._delivery._failed_s is not None)
         assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -85,7 +85,7 @@ def test_a_permission_that_returns(start, tmp_path, eventually):
     (tmp_path / "log").mkdir(mode=0o500)
     writer = start()
     assert writer.offer(ride("a"))
-    eventually(lambda: writer._delivery._failed_s is not None)
+    eventually(lambda: writer._files._delivery._failed_s is not None)
     (tmp_path / "log").chmod(0o700)
     eventually(lambda: logged_ids(tmp_path) == ["a"])
 

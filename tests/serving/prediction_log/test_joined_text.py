@@ -6,18 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.prediction_log.compact_rows import (
-    CompactRows,
-    compacted_columns,
-    merged_compact,
-)
-from serving.prediction_log.joined_text import (
-    JoinedNames,
-    binary_array,
-    joined,
-    parted,
-    string_array,
-)
+from serving.prediction_log.compact_rows import CompactRows, compacted_columns
+from serving.prediction_log.joined_text import JoinedNames, joined, parted
+from serving.prediction_log.merged_rows import merged_compact
+from serving.prediction_log.text_arrays import binary_array, string_array
 
 TEXT = st.binary(max_size=5).filter(lambda value: b"\0" not in value)
 NAMES = st.lists(st.text(max_size=4), min_size=1, max_size=5)

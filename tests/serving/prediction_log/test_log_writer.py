@@ -97,7 +97,7 @@ def test_rows_that_are_being_made_columns_of_are_in_the_buffer(tmp_path, monkeyp
     writer = PredictionLogWriter(LogConfig(log_dir=tmp_path, rotate_rows=2))
     seen = []
     monkeypatch.setattr(
-        writer._assembly, "add", lambda _: seen.append(writer.buffered_rows)
+        writer._files._assembly, "add", lambda _: seen.append(writer.buffered_rows)
     )
     writer.offer(ride("a", rides([1.0, 2.0])))
     writer.close()

@@ -173,7 +173,7 @@ def test_rows_that_are_not_plain_go_the_usual_way(backend, model, text):
         post('{"instances": {"x": {}}}'),
         post('{"signature_name": "s", "instances": [{"x": 1, "word": "a"}]}'),
         post('{"inputs": {"x": [1], "word": ["a"]}}'),
-        post(body((1, "a")) + " " * (8 << 10)),
+        post(body((1, "a")) + " " * (32 << 10)),
         post(body(*[(1, "a")] * 6)),
         post(body((1, "a")), "/v1/models/m:classify"),
         post(body((1, "a")), "/healthz"),
