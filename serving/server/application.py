@@ -4,9 +4,8 @@ import asyncio
 import logging
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from serving.prediction_log.log_config import LogConfig
 from serving.server.access_log import AccessLog
 from serving.server.config_poller import ConfigPoller
 from serving.server.configuration import Configuration, read_configuration
@@ -16,15 +15,13 @@ from serving.server.grpc_server import GrpcOptions, GrpcServer
 from serving.server.metrics import ServerMetrics
 from serving.server.metrics_file import MetricsFile
 from serving.server.model_manager import ManagerOptions, ModelManager
+from serving.server.prediction_logging import PredictionLogging
 from serving.server.rest.server import RestServer
 from serving.server.rest_options import observer_of, rest_options
 from serving.server.saved_model import Runtime
 from serving.server.status import Code, ServingError
 from serving.server.version_loading import VersionLoader
 from serving.server.worker_pool import WorkerPool
-
-if TYPE_CHECKING:
-    from serving.server.prediction_logging import PredictionLogging
 
 _LOG = logging.getLogger(__name__)
 _PARENT_LOOK_S = 1.0
@@ -64,7 +61,7 @@ class Application:
         file = configuration.access_log
         self._access_log = AccessLog(file) if file else None
         logs = configuration.prediction_log
-        self._prediction_log = _prediction_logging(logs, self.metrics) if logs else None
+        self._prediction_log = PredictionLogging(logs, self.metrics) if logs else None
         batching = configuration.batching
         loader = VersionLoader(
             runtime=Runtime(
@@ -227,15 +224,6 @@ class Application:
             flags.bind_address,
             flags.rest_api_port,
         )
-
-
-def _prediction_logging(
-    config: LogConfig, metrics: ServerMetrics
-) -> "PredictionLogging":
-    # Arrow takes half a second and 60 MB: only for servers that log.
-    from serving.server.prediction_logging import PredictionLogging
-
-    return PredictionLogging(config, metrics)
 
 
 def _channel_arguments(text: str) -> tuple[tuple[str, Any], ...]:

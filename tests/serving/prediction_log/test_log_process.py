@@ -1,6 +1,7 @@
 """A log that another process writes, and what becomes of rows when one is killed."""
 
 import logging
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -12,12 +13,14 @@ import numpy as np
 import psutil
 import pytest
 
-from serving.prediction_log import log_layout
+from serving.prediction_log import log_layout, log_pipe
+from serving.prediction_log.compact_rows import CompactRows
 from serving.prediction_log.log_config import LogConfig
 from serving.prediction_log.log_counters import read_counters
 from serving.prediction_log.log_process import PredictionLogProcess
 from serving.prediction_log.log_reader import PredictionLog
 from serving.prediction_log.logged_request import LoggedModel
+from serving.server.packed_rows import RowLayout
 from tests.serving.prediction_log.rides_log import CONTRACT, ride, rides, shared, texts
 
 FEATURES = {
@@ -214,6 +217,7 @@ import sys, time
 from pathlib import Path
 from serving.prediction_log.log_config import LogConfig
 from serving.prediction_log.log_process import PredictionLogProcess
+from serving.server.packed_rows import RowLayout
 from tests.serving.prediction_log.rides_log import ride
 log = PredictionLogProcess(LogConfig(log_dir=Path(sys.argv[1])))
 for number in range(40):
@@ -252,3 +256,27 @@ def test_rows_after_the_end_are_dropped(start):
     log.close()
     assert not log.offer(ride("a", ({"miles": texts(b"1")}, {}), num_rows=1))
     assert log.counters.value("buffer_full") == 1
+
+
+def test_the_last_rows_wait_for_no_pause(start, rows_of, eventually):
+    log = start()
+    pid = running_writer(log, eventually)
+    log._start_s = time.monotonic() + 60  # as after many deaths
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not log.writer_pid)
+    log.offer(ride("a"))
+    log.close()
+    assert ids(rows_of()) == ["a"]
+
+
+def test_layouts_that_are_alike_are_one_at_the_other_end():
+    """Rows of two messages can then be put together."""
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    with reader, writer:
+        for miles in (1.0, 2.0):
+            layout = RowLayout([("miles",)], [np.dtype(np.float32)])
+            rows = CompactRows(layout, [np.array([[miles]], np.float32)], 1)
+            log_pipe.send(writer, rows)
+        first, second = (log_pipe.receive(reader) for _ in range(2))
+    assert first.layout is second.layout
+    assert (first["miles"].tolist(), second["miles"].tolist()) == ([1.0], [2.0])
