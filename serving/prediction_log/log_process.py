@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from multiprocessing import Pipe
 
 from serving.prediction_log.full_buffer import FullBuffer
@@ -193,13 +194,36 @@ class PredictionLogProcess:
     def _hand_on(self, writer: "_Writer") -> None:
         """Hands on what waits; takes as long as the writer does with earlier rows."""
         try:
-            self._tell_untold(writer)
             while self._queue.rows:
                 batches = self._queue.take(_MESSAGE_ROWS)
                 self._full.is_over()
-                writer.hand_on(batches)
+                self._send(writer, batches)
+            self._tell_untold(writer)
         except OSError:  # it has ended: _look_after sees it
             return
+
+    def _send(self, writer: "_Writer", batches: Sequence[LoggedBatch]) -> None:
+        try:
+            writer.hand_on(batches)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a value that cannot be pickled
+            if len(batches) == 1:
+                self._on_unreadable(batches[0], error)
+                return
+            for batch in batches:
+                self._send(writer, [batch])
+
+    def _on_unreadable(self, batch: LoggedBatch, error: Exception) -> None:
+        name, rows = batch.model.name, sum(batch.sizes)
+        if not self.counters.value(UNREADABLE, name):
+            _LOG.error(
+                "rows of %s cannot be logged: %s. They are dropped and counted.",
+                name,
+                error,
+            )
+        self.counters.add(name, UNREADABLE, rows)
+        self._tell_later(name, UNREADABLE, rows)
 
     def _tell_untold(self, writer: "_Writer") -> None:
         with self._untold_lock:
@@ -279,28 +303,21 @@ class _Writer:
         """
         send(self._rows, message)
 
-    def hand_on(self, batches: list[LoggedBatch]) -> None:
+    def hand_on(self, batches: Sequence[LoggedBatch]) -> None:
         """Sends batches; what they hold is the writer's from now on.
 
         Raises:
-            OSError: It has ended.
+            OSError: It has ended; the rows are lost with it.
+            Exception: A value cannot be sent; nothing was.
         """
-        for batch in batches:
-            self._hold(batch.model.name, sum(batch.sizes))
-        read = []
-        for batch in batches:
-            try:
-                arrays = batch.rows() if callable(batch.rows) else batch.rows
-            except Exception as error:  # noqa: BLE001 - a reader may raise any
-                _LOG.error("rows of %s cannot be logged: %s", batch.model.name, error)
-                self._on_counted(
-                    Counted(batch.model.name, UNREADABLE, sum(batch.sizes))
-                )
-                continue
-            numbered = renumbered(batch, self._number(batch.model))
-            numbered.rows = arrays
-            read.append(numbered)
-        self.tell(Rows(read))
+        self._hold(batches, 1)
+        try:
+            self.tell(Rows([renumbered(b, self._number(b.model)) for b in batches]))
+        except OSError:
+            raise
+        except Exception:
+            self._hold(batches, -1)
+            raise
 
     def finish(self) -> None:
         """Lets the writer write what it has, and end."""
@@ -322,9 +339,11 @@ class _Writer:
             held, self._held = self._held, {}
         return {model: rows for model, rows in held.items() if rows}
 
-    def _hold(self, model: str, rows: int) -> None:
+    def _hold(self, batches: Sequence[LoggedBatch], sign: int) -> None:
         with self._lock:
-            self._held[model] = self._held.get(model, 0) + rows
+            for batch in batches:
+                name = batch.model.name
+                self._held[name] = self._held.get(name, 0) + sign * sum(batch.sizes)
 
     def _number(self, model: LoggedModel) -> int:
         known = self._models.get(id(model))
@@ -361,7 +380,8 @@ class _Writer:
 
     def _on_counted(self, counted: Counted) -> None:
         self._counters.add(counted.model, counted.outcome, counted.rows)
-        self._hold(counted.model, -counted.rows)
+        with self._lock:
+            self._held[counted.model] -= counted.rows
 
     def _transformed(self, call: TransformCall) -> Columns:
         for number, model in list(self._models.values()):

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -87,13 +88,19 @@ class _LogWriter:
         is_last = False
         while not is_last:
             try:
-                while rows.poll(self._files.tick_s):
-                    self._take(receive(rows))
-                    if self._queue.rows >= self._files.chunk_rows:
-                        break
+                self._read(rows)
             except (EOFError, OSError):
                 is_last = True
             self._files.turn(self._queue, is_last=is_last)
+
+    def _read(self, rows: Connection) -> None:
+        """Takes what comes, until it is time for a turn."""
+        end_s = time.monotonic() + self._files.tick_s
+        while self._queue.rows < self._files.chunk_rows:
+            left_s = end_s - time.monotonic()
+            if left_s <= 0 or not rows.poll(left_s):
+                return
+            self._take(receive(rows))
 
     def _take(self, message: Any) -> None:
         if isinstance(message, KnownModel):

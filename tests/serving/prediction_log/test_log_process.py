@@ -130,17 +130,19 @@ def test_a_transform_that_fails_costs_its_features_only(start, rows_of, caplog):
     assert "transform_features of rides 1 failed" in caplog.text
 
 
-def test_rows_that_cannot_be_read_are_dropped_alone(start, rows_of, caplog):
-    def broken():
-        raise ValueError("half a body")
-
+def test_rows_that_cannot_be_read_are_dropped_alone(start, rows_of, tmp_path, caplog):
     log = start()
-    log.offer(ride("a", broken, num_rows=3))
-    log.offer(ride("b"))
+    log.offer(ride("a"))
+    log.offer(ride("b", ({}, {}), num_rows=3))  # no arrays
+    log.offer(ride("c", lambda: None, num_rows=2))  # no other process has it
+    log.offer(ride("d"))
     log.close()
-    assert ids(rows_of()) == ["b"]
-    assert log.counters.value("unreadable", "rides") == 3
-    assert "half a body" in caplog.text
+    assert ids(rows_of()) == ["a", "d"]
+    assert log.counters.value("unreadable", "rides") == 5
+    assert log.buffered_rows == 0
+    assert "rows of rides cannot be logged: Can't" in caplog.text
+    [found] = counters_of(tmp_path)
+    assert (found["written"], found["unreadable"]) == (2, 5)
 
 
 def test_a_full_buffer_drops_and_counts(start, tmp_path, caplog):
@@ -280,3 +282,14 @@ def test_layouts_that_are_alike_are_one_at_the_other_end():
         first, second = (log_pipe.receive(reader) for _ in range(2))
     assert first.layout is second.layout
     assert (first["miles"].tolist(), second["miles"].tolist()) == ([1.0], [2.0])
+
+
+def test_a_file_is_closed_in_time_though_rows_keep_coming(start):
+    log = start(rotate_s=0.3)
+    end_s = time.monotonic() + 6
+    number = 0
+    while log.counters.value("written") < 10 and time.monotonic() < end_s:
+        number += 1
+        log.offer(ride(str(number)))
+        time.sleep(0.02)
+    assert time.monotonic() < end_s
