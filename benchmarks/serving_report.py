@@ -26,12 +26,15 @@ class Way:
         name: What it is.
         loads: One row and one connection, one row and many, many rows and many
             connections, gRPC with many connections; None: not offered.
+        many_cpu_us: Microseconds of the server's CPU a request in every turn of `many`,
+            the least first; `many` is the turn in the middle.
         turn_ns: The machine's pace before and after the loads; see machine_pace.
     """
 
     name: str
     one: Load
     many: Load
+    many_cpu_us: tuple[float, ...]
     rows: Load
     turn_ns: tuple[float, float]
     grpc: Load | None = None
@@ -49,8 +52,12 @@ def findings(ways: Sequence[Way], limit: dict[int, float]) -> list[str]:
     sentences = [
         (
             f"{ours.many.requests_per_s:,.0f} requests/s at {MANY_CONNECTIONS} "
-            f"connections: {times:,.0f} times {fastapi.name}, "
-            f"{ours.many.cpu_us:.0f} µs of CPU each."
+            f"connections: {times:,.0f} times {fastapi.name}."
+        ),
+        (
+            f"{ours.many_cpu_us[0]:.0f} µs of CPU a request in the least disturbed of "
+            f"{len(ours.many_cpu_us)} turns, {ours.many.cpu_us:.0f} in the median one, "
+            f"{ours.many_cpu_us[-1]:.0f} in the worst."
         ),
         f"{ours.one.p50_ms:.2f} ms median at one connection.",
         *(_rows_sentence(way, limit[LIMIT_BATCH]) for way in ways[:2]),
