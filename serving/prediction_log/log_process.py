@@ -15,13 +15,16 @@ is killed, the rows that it held are lost and counted, and another one is starte
 
 import contextlib
 import logging
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from multiprocessing import Pipe
+from pathlib import Path
 
+import serving
 from serving.prediction_log.full_buffer import FullBuffer
 from serving.prediction_log.log_config import LogConfig
 from serving.prediction_log.log_counters import (
@@ -247,6 +250,13 @@ class PredictionLogProcess:
             )
 
 
+def _python_path() -> str:
+    """Returns a path on which the other process finds this very program."""
+    own = str(Path(serving.__file__).parents[1])
+    given = os.environ.get("PYTHONPATH")
+    return f"{own}{os.pathsep}{given}" if given else own
+
+
 class _Writer:
     """One process that writes, and what it still holds."""
 
@@ -258,10 +268,12 @@ class _Writer:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [
                     sys.executable,
+                    "-P",  # not what lies in the working directory
                     "-m",
                     "serving.prediction_log.log_writer_process",
                     *map(str, ends),
                 ],
+                env={**os.environ, "PYTHONPATH": _python_path()},
                 pass_fds=ends,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,

@@ -260,6 +260,18 @@ def test_rows_after_the_end_are_dropped(start):
     assert log.counters.value("buffer_full") == 1
 
 
+def test_it_runs_this_program_whatever_the_working_directory_holds(
+    start, rows_of, tmp_path, monkeypatch
+):
+    (tmp_path / "serving").mkdir()
+    (tmp_path / "serving" / "__init__.py").write_text("raise SystemExit('not me')")
+    monkeypatch.chdir(tmp_path)
+    log = start()
+    log.offer(ride("a"))
+    log.close()
+    assert ids(rows_of()) == ["a"]
+
+
 def test_the_last_rows_wait_for_no_pause(start, rows_of, eventually):
     log = start()
     pid = running_writer(log, eventually)
