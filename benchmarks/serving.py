@@ -164,9 +164,10 @@ class Benchmark:
             wait_for_answer(url, bodies[0])
             return found
 
-        is_slow = (
-            seconds_of(lambda: wait_for_answer(url, self._singles[0])) > _SLOW_CALL_S
-        )
+        calls_s = [
+            seconds_of(lambda: wait_for_answer(url, self._singles[0])) for _ in range(3)
+        ]
+        is_slow = min(calls_s) > _SLOW_CALL_S
 
         before = turn_ns()
         one = load(self._singles, 1)

@@ -14,6 +14,7 @@ is killed, the rows that it held are lost and counted, and another one is starte
 """
 
 import contextlib
+import fcntl
 import logging
 import os
 import subprocess
@@ -38,11 +39,12 @@ from serving.prediction_log.log_pipe import (
     MOST_MODELS,
     Counted,
     KnownModel,
+    Message,
     Rows,
     Settings,
     TransformCall,
+    Transformed,
     receive,
-    renumbered,
     send,
 )
 from serving.prediction_log.logged_request import (
@@ -57,8 +59,11 @@ from serving.prediction_log.row_queue import RowQueue
 _LOG = logging.getLogger(__name__)
 _TICK_S = 0.1
 _MESSAGE_ROWS = 4096
-"""Rows of a message: pickling them takes less than a millisecond, in which nobody else
-has Python's lock."""
+"""Rows of a message: making it takes less than a millisecond, in which nobody else has
+Python's lock."""
+_PIPE_BYTES = 1 << 20
+"""A message fits: writing it does not wait for the reader every 64 kB, and take
+Python's lock again each time."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _STEADY_S = 60.0
 
@@ -210,7 +215,7 @@ class PredictionLogProcess:
             writer.hand_on(batches)
         except OSError:
             raise
-        except Exception as error:  # noqa: BLE001 - a value that cannot be pickled
+        except Exception as error:  # noqa: BLE001 - a value that cannot be sent
             if len(batches) == 1:
                 self._on_unreadable(batches[0], error)
                 return
@@ -263,6 +268,8 @@ class _Writer:
     def __init__(self, config: LogConfig, counters: LogCounters) -> None:
         rows_end, self._rows = Pipe(duplex=False)
         self._calls, calls_end = Pipe()
+        with contextlib.suppress(OSError):  # a user's pipes have a limit
+            fcntl.fcntl(rows_end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         ends = (rows_end.fileno(), calls_end.fileno())
         with rows_end, calls_end:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
@@ -307,7 +314,7 @@ class _Writer:
         with self._lock:
             return sum(self._held.values())
 
-    def tell(self, message: object) -> None:
+    def tell(self, message: Message) -> None:
         """Sends a message; waits while the writer is busy.
 
         Raises:
@@ -324,7 +331,8 @@ class _Writer:
         """
         self._hold(batches, 1)
         try:
-            self.tell(Rows([renumbered(b, self._number(b.model)) for b in batches]))
+            numbers = [self._number(batch.model) for batch in batches]
+            self.tell(Rows(numbers, list(batches)))
         except OSError:
             raise
         except Exception:
@@ -384,7 +392,8 @@ class _Writer:
                 try:
                     message = receive(self._calls)
                     if isinstance(message, TransformCall):
-                        send(self._calls, self._transformed(message))
+                        columns = self._transformed(message)
+                        send(self._calls, Transformed(columns))
                     else:
                         self._on_counted(message)
                 except (EOFError, OSError):

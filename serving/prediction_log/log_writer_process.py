@@ -23,8 +23,8 @@ from serving.prediction_log.log_pipe import (
     KnownModel,
     Settings,
     TransformCall,
+    Transformed,
     receive,
-    renumbered,
     send,
 )
 from serving.prediction_log.logged_request import Columns, LoggedModel
@@ -64,10 +64,10 @@ class _Server:
     def transformed(self, number: int, examples: list[bytes]) -> Columns:
         try:
             send(self._calls, TransformCall(number, examples))
-            found: Columns = receive(self._calls)
+            answer: Transformed = receive(self._calls)
         except (EOFError, OSError):
             return {}
-        return found
+        return answer.columns
 
 
 class _LogWriter:
@@ -108,9 +108,9 @@ class _LogWriter:
         elif isinstance(message, Counted):
             self._on_known(message)
         else:
-            for batch in message.batches:
-                known = renumbered(batch, self._models[batch.model])
-                self._queue.put(known, sum(batch.sizes))
+            for number, batch in zip(message.numbers, message.batches, strict=True):
+                batch.model = self._models[number]
+                self._queue.put(batch, sum(batch.sizes))
 
     def _know(self, known: KnownModel) -> None:
         if len(self._models) >= MOST_MODELS:
