@@ -13,19 +13,11 @@ If the server is killed, the process writes what it was handed, and ends. If the
 is killed, the rows that it held are lost and counted, and another one is started.
 """
 
-import contextlib
-import fcntl
 import logging
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
-from multiprocessing import Pipe
-from pathlib import Path
 
-import serving
 from serving.prediction_log.full_buffer import FullBuffer
 from serving.prediction_log.log_config import LogConfig
 from serving.prediction_log.log_counters import (
@@ -35,35 +27,20 @@ from serving.prediction_log.log_counters import (
     LogCounters,
     OnRows,
 )
-from serving.prediction_log.log_pipe import (
-    MOST_MODELS,
-    Counted,
-    KnownModel,
-    Message,
-    Rows,
-    Settings,
-    TransformCall,
-    Transformed,
-    receive,
-    send,
-)
+from serving.prediction_log.log_pipe import Counted
 from serving.prediction_log.logged_request import (
-    Columns,
     LoggedBatch,
-    LoggedModel,
     LoggedRequest,
     batch_of,
 )
 from serving.prediction_log.row_queue import RowQueue
+from serving.prediction_log.writer_link import WriterLink
 
 _LOG = logging.getLogger(__name__)
 _TICK_S = 0.1
 _MESSAGE_ROWS = 4096
 """Rows of a message: making it takes less than a millisecond, in which nobody else has
 Python's lock."""
-_PIPE_BYTES = 1 << 20
-"""A message fits: writing it does not wait for the reader every 64 kB, and take
-Python's lock again each time."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _STEADY_S = 60.0
 
@@ -88,7 +65,7 @@ class PredictionLogProcess:
         self._full = FullBuffer(config.buffer_rows, self.counters)
         self._wakes = threading.Event()
         self._is_closing = False
-        self._writer: _Writer | None = None
+        self._writer: WriterLink | None = None
         self._start_s = self._pause_s = 0.0
         # Dropped here; the writer's own file of counters is to tell of them, too.
         self._untold: dict[tuple[str, str], int] = {}
@@ -157,9 +134,10 @@ class PredictionLogProcess:
 
     def _run(self) -> None:
         while not self._is_closing:
-            self._look_after()
-            if self._writer is not None:
-                self._hand_on(self._writer)
+            try:
+                self._turn()
+            except Exception:  # noqa: BLE001 - the log goes on with what comes next
+                _LOG.exception("the prediction log failed")
             self._wakes.wait(_TICK_S)
             self._wakes.clear()
         if self.buffered_rows:
@@ -168,6 +146,11 @@ class PredictionLogProcess:
         if self._writer is not None:
             self._hand_on(self._writer)
             self._writer.finish()
+
+    def _turn(self) -> None:
+        self._look_after()
+        if self._writer is not None:
+            self._hand_on(self._writer)
 
     def _look_after(self) -> None:
         """Starts a writer where none runs, after a pause that grows."""
@@ -187,9 +170,9 @@ class PredictionLogProcess:
             self._start_s = now_s + self._pause_s
             self._writer = self._started()
 
-    def _started(self) -> "_Writer | None":
+    def _started(self) -> WriterLink | None:
         try:
-            return _Writer(self._config, self.counters)
+            return WriterLink(self._config, self.counters)
         except OSError as error:
             _LOG.error(
                 "the process that writes the prediction log cannot be started: %s. "
@@ -199,7 +182,7 @@ class PredictionLogProcess:
             )
             return None
 
-    def _hand_on(self, writer: "_Writer") -> None:
+    def _hand_on(self, writer: WriterLink) -> None:
         """Hands on what waits; takes as long as the writer does with earlier rows."""
         try:
             while self._queue.rows:
@@ -210,7 +193,7 @@ class PredictionLogProcess:
         except OSError:  # it has ended: _look_after sees it
             return
 
-    def _send(self, writer: "_Writer", batches: Sequence[LoggedBatch]) -> None:
+    def _send(self, writer: WriterLink, batches: Sequence[LoggedBatch]) -> None:
         try:
             writer.hand_on(batches)
         except OSError:
@@ -233,13 +216,13 @@ class PredictionLogProcess:
         self.counters.add(name, UNREADABLE, rows)
         self._tell_later(name, UNREADABLE, rows)
 
-    def _tell_untold(self, writer: "_Writer") -> None:
+    def _tell_untold(self, writer: WriterLink) -> None:
         with self._untold_lock:
             untold, self._untold = self._untold, {}
         for (model, outcome), rows in untold.items():
             writer.tell(Counted(model, outcome, rows))
 
-    def _on_lost(self, writer: "_Writer") -> None:
+    def _on_lost(self, writer: WriterLink) -> None:
         """Counts what a writer that has ended held."""
         lost = writer.lost()
         for model, rows in lost.items():
@@ -253,166 +236,3 @@ class PredictionLogProcess:
                 sum(lost.values()),
                 "" if self._is_closing else "; it is started again",
             )
-
-
-def _python_path() -> str:
-    """Returns a path on which the other process finds this very program."""
-    own = str(Path(serving.__file__).parents[1])
-    given = os.environ.get("PYTHONPATH")
-    return f"{own}{os.pathsep}{given}" if given else own
-
-
-class _Writer:
-    """One process that writes, and what it still holds."""
-
-    def __init__(self, config: LogConfig, counters: LogCounters) -> None:
-        rows_end, self._rows = Pipe(duplex=False)
-        self._calls, calls_end = Pipe()
-        with contextlib.suppress(OSError):  # a user's pipes have a limit
-            fcntl.fcntl(rows_end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        ends = (rows_end.fileno(), calls_end.fileno())
-        with rows_end, calls_end:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [
-                    sys.executable,
-                    "-P",  # not what lies in the working directory
-                    "-m",
-                    "serving.prediction_log.log_writer_process",
-                    *map(str, ends),
-                ],
-                env={**os.environ, "PYTHONPATH": _python_path()},
-                pass_fds=ends,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        self._counters = counters
-        self._lock = threading.Lock()
-        self._held: dict[str, int] = {}
-        self._models: dict[int, tuple[int, LoggedModel]] = {}
-        self._num_models = 0
-        self._listener = threading.Thread(
-            target=self._listen, name="prediction-log-calls", daemon=True
-        )
-        self._listener.start()
-        with contextlib.suppress(OSError):  # it has ended; `has_ended` tells
-            self.tell(Settings(config))
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def exit_code(self) -> int | None:
-        return self._process.returncode
-
-    @property
-    def has_ended(self) -> bool:
-        return self._process.poll() is not None
-
-    @property
-    def held_rows(self) -> int:
-        with self._lock:
-            return sum(self._held.values())
-
-    def tell(self, message: Message) -> None:
-        """Sends a message; waits while the writer is busy.
-
-        Raises:
-            OSError: It has ended.
-        """
-        send(self._rows, message)
-
-    def hand_on(self, batches: Sequence[LoggedBatch]) -> None:
-        """Sends batches; what they hold is the writer's from now on.
-
-        Raises:
-            OSError: It has ended; the rows are lost with it.
-            Exception: A value cannot be sent; nothing was.
-        """
-        self._hold(batches, 1)
-        try:
-            numbers = [self._number(batch.model) for batch in batches]
-            self.tell(Rows(numbers, list(batches)))
-        except OSError:
-            raise
-        except Exception:
-            self._hold(batches, -1)
-            raise
-
-    def finish(self) -> None:
-        """Lets the writer write what it has, and end."""
-        self._rows.close()
-
-    def ended_within(self, limit_s: float) -> bool:
-        """Waits for the end of the process."""
-        try:
-            self._process.wait(limit_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
-    def lost(self) -> dict[str, int]:
-        """Returns the rows, by model, that a writer held which has ended."""
-        self._listener.join()  # what it counted before its end
-        self._rows.close()
-        with self._lock:
-            held, self._held = self._held, {}
-        return {model: rows for model, rows in held.items() if rows}
-
-    def _hold(self, batches: Sequence[LoggedBatch], sign: int) -> None:
-        with self._lock:
-            for batch in batches:
-                name = batch.model.name
-                self._held[name] = self._held.get(name, 0) + sign * sum(batch.sizes)
-
-    def _number(self, model: LoggedModel) -> int:
-        known = self._models.get(id(model))
-        if known is not None:
-            return known[0]
-        if len(self._models) >= MOST_MODELS:
-            del self._models[next(iter(self._models))]
-        self._num_models += 1
-        # Kept alive beside its number, so that no other gets the id.
-        self._models[id(model)] = (self._num_models, model)
-        self.tell(
-            KnownModel(
-                number=self._num_models,
-                name=model.name,
-                version=model.version,
-                bundle_digest=model.bundle_digest,
-                contract=model.contract,
-                has_transform=model.transform is not None,
-            )
-        )
-        return self._num_models
-
-    def _listen(self) -> None:
-        with self._calls:
-            while True:
-                try:
-                    message = receive(self._calls)
-                    if isinstance(message, TransformCall):
-                        columns = self._transformed(message)
-                        send(self._calls, Transformed(columns))
-                    else:
-                        self._on_counted(message)
-                except (EOFError, OSError):
-                    return
-
-    def _on_counted(self, counted: Counted) -> None:
-        self._counters.add(counted.model, counted.outcome, counted.rows)
-        with self._lock:
-            self._held[counted.model] -= counted.rows
-
-    def _transformed(self, call: TransformCall) -> Columns:
-        for number, model in list(self._models.values()):
-            if number == call.number and model.transform is not None:
-                try:
-                    found = model.transform(call.examples)
-                except Exception:  # noqa: BLE001 - the rows are logged without it
-                    _LOG.exception(
-                        "transform_features of %s %d failed", model.name, model.version
-                    )
-                    return {}
-                return dict(found)
-        return {}

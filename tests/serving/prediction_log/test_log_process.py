@@ -12,12 +12,13 @@ import numpy as np
 import psutil
 import pytest
 
-from serving.prediction_log import log_layout
+from serving.prediction_log import log_layout, log_process
 from serving.prediction_log.log_config import LogConfig
 from serving.prediction_log.log_counters import read_counters
 from serving.prediction_log.log_process import PredictionLogProcess
 from serving.prediction_log.log_reader import PredictionLog
 from serving.prediction_log.logged_request import LoggedModel
+from serving.prediction_log.writer_link import WriterLink
 from tests.serving.prediction_log.rides_log import CONTRACT, ride, rides, shared, texts
 
 FEATURES = {
@@ -195,6 +196,24 @@ def test_a_writer_that_cannot_be_started_is_told(start, monkeypatch, caplog):
     log.close()
     assert "cannot be started: No such file" in caplog.text
     assert log.buffered_rows == 1
+
+
+def test_whatever_goes_wrong_the_log_goes_on(start, rows_of, monkeypatch, caplog):
+    tries = []
+
+    def link(*facts):
+        tries.append(facts)
+        if len(tries) == 1:
+            raise RuntimeError("can't start new thread")
+        return WriterLink(*facts)
+
+    monkeypatch.setattr(log_process, "WriterLink", link)
+    log = start()
+    log.offer(ride("a"))
+    time.sleep(1.5)
+    log.close()
+    assert ids(rows_of()) == ["a"]
+    assert "can't start new thread" in caplog.text
 
 
 def test_signals_of_a_terminal_do_not_end_it(start, rows_of, eventually):
